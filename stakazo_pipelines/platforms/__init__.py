@@ -1,0 +1,1 @@
+"""Ad platforms: one port (`port.py`), one shared HTTP layer (`http/`), one adapter per platform."""

@@ -1,0 +1,234 @@
+"""The port every ad platform is reached through. Adding a platform means implementing `AdPlatform`, nothing else.
+
+Amounts are Money in major units, ratios never appear (they are formed downstream), ids are strings, instants are
+aware UTC, report days are account-local dates whose zone stands in `Account.timezone`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from stakazo_pipelines.errors import PlatformError
+from stakazo_pipelines.money import Money
+from stakazo_pipelines.vocabulary import EntityStatus, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One advertiser. `timezone` is an IANA name; `minor_units` is how many smallest units make one major unit."""
+
+    id: str
+    name: str
+    currency: str
+    timezone: str
+    minor_units: int
+    status: EntityStatus
+    min_daily_budget: Money | None = None
+
+
+class BudgetPeriod(StrEnum):
+    DAILY = "daily"
+    LIFETIME = "lifetime"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    money: Money
+    period: BudgetPeriod
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A campaign, ad group, ad or creative as the platform reports it now.
+
+    `parent_id` is the entity one level up (account id for campaigns and creatives). `budget` is None where the level
+    holds none (an ad group under a campaign budget, every ad). `delivery` is the platform's own word for what delivery
+    makes of the status (Meta: effective_status). `native` keeps the payload as it came, for audit and new fields.
+    """
+
+    level: Level
+    id: str
+    account_id: str
+    parent_id: str
+    name: str
+    status: EntityStatus
+    native_type: str
+    delivery: str = ""
+    objective: str = ""
+    optimization_goal: str = ""
+    budget: Budget | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    creative_id: str | None = None
+    in_learning: bool = False
+    native: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityDraft:
+    """What is needed to create an entity. `settings` carries platform-native parameters the port does not unify.
+
+    `tag` makes the create safe to repeat: the adapter looks for an entity of this tag before it sends another create.
+    """
+
+    level: Level
+    account_id: str
+    parent_id: str
+    name: str
+    tag: str
+    status: EntityStatus = EntityStatus.PAUSED
+    budget: Budget | None = None
+    objective: str = ""
+    creative_id: str | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityChange:
+    """One update. None leaves the field as it is. `settings` as in EntityDraft."""
+
+    level: Level
+    id: str
+    account_id: str
+    name: str | None = None
+    status: EntityStatus | None = None
+    budget: Budget | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """How one write of a batch went. `error` is None when the platform said it took it (read back to be sure)."""
+
+    change: EntityChange
+    error: PlatformError | None = None
+
+
+class Breakdown(StrEnum):
+    AGE = "age"
+    GENDER = "gender"
+    COUNTRY = "country"
+    PLACEMENT = "placement"
+    HOUR = "hour"
+
+
+@dataclass(frozen=True, slots=True)
+class InsightsQuery:
+    """Daily rows of one account at one level, `since`..`until` inclusive, in the account's time zone."""
+
+    account: Account
+    level: Level
+    since: date
+    until: date
+    breakdowns: tuple[Breakdown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InsightRow:
+    """One report day of one entity (and breakdown values). Counts that the platform did not report are None, not 0.
+
+    `spend` and `conversions_value` are major units of the account's currency. `attribution_window` is the platform's
+    word (Meta "7d_click_1d_view"). `native` is the row as it came.
+    """
+
+    day: date
+    level: Level
+    account_id: str
+    campaign_id: str | None
+    ad_group_id: str | None
+    ad_id: str | None
+    campaign_name: str | None
+    ad_group_name: str | None
+    ad_name: str | None
+    impressions: int
+    clicks: int
+    spend: Decimal
+    conversions: Decimal
+    conversions_value: Decimal
+    attribution_window: str
+    link_clicks: int | None = None
+    reach: int | None = None
+    video_plays: int | None = None
+    engagements: int | None = None
+    segments: Mapping[Breakdown, str] = field(default_factory=dict)
+    native: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A row the adapter could not trust, kept with the reason so that nothing is lost."""
+
+    reason: str
+    field: str
+    native: object
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class InsightsResult:
+    rows: Sequence[InsightRow]
+    quarantined: Sequence[Quarantined] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntitiesResult:
+    entities: Sequence[Entity]
+    quarantined: Sequence[Quarantined] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a caller may ask of a platform; ask here first instead of catching an exception in mid-run."""
+
+    levels: frozenset[Level]
+    insight_levels: frozenset[Level]
+    breakdowns: frozenset[Breakdown]
+    async_reports: bool
+    validate_only: bool
+    write_batch: int  # how many writes one request may carry; 1 = no batch
+    budget_levels: frozenset[Level]
+
+
+class AdPlatform(Protocol):
+    """One ad platform. Every method raises errors of the PlatformError tree only."""
+
+    @property
+    def name(self) -> str:
+        """Lower-case slug, as in lake paths and asset keys: meta, tiktok, linkedin."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def accounts(self) -> Sequence[Account]:
+        """Every account the token can see."""
+        ...
+
+    async def entities(self, account: Account, level: Level) -> EntitiesResult:
+        """Every entity of a level that is not deleted."""
+        ...
+
+    async def read(self, account: Account, level: Level, entity_id: str) -> Entity:
+        """One entity as it is now. Raises NotFoundError."""
+        ...
+
+    async def insights(self, query: InsightsQuery) -> InsightsResult:
+        """Daily rows; splits, pages, waits and falls back to asynchronous reports as needed."""
+        ...
+
+    async def create(self, account: Account, draft: EntityDraft, *, validate_only: bool = False) -> str:
+        """The new entity's id ("" when only validated); the id of the one already made when repeated with its tag."""
+        ...
+
+    async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
+        """Apply each change at most once; outcomes in the order given."""
+        ...
+
+    async def delete(self, account: Account, level: Level, entity_id: str) -> None:
+        """Delete (or archive where the platform has no delete). Deleting the deleted is no error."""
+        ...
+
+    async def aclose(self) -> None: ...

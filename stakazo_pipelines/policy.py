@@ -1,0 +1,165 @@
+"""`policy.yaml`, read into typed, validated, frozen settings. Errors name the line and the fix."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from stakazo_pipelines.errors import ConfigError
+from stakazo_pipelines.vocabulary import Autonomy
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestPolicy(_Section):
+    """What is read from the platforms and how often a day is read again."""
+
+    first_day: date = date(2020, 1, 1)
+    reread_ages: tuple[Annotated[int, Field(ge=1, le=90)], ...] = (1, 2, 3, 4, 5, 6, 7, 14, 28)
+    backfill_days_per_run: Annotated[int, Field(ge=1, le=400)] = 60
+    reconciliation_tolerance: Fraction = 0.01
+
+
+class MeasurementPolicy(_Section):
+    """How returns are estimated. Days count report days, half-lives are in days."""
+
+    window_days: Annotated[int, Field(ge=7, le=730)] = 90
+    min_conversions: Annotated[float, Field(ge=0)] = 10
+    min_days: Annotated[int, Field(ge=1)] = 7
+    min_maturity: Fraction = 0.5
+    stale_after_days: Annotated[int, Field(ge=1)] = 3
+    target_roas: Annotated[float, Field(gt=0)] = 1.0
+    population_refit_days: Annotated[int, Field(ge=1)] = 7
+
+
+class AllocationPolicy(_Section):
+    """How budgets move. Fractions are of the budget before the change."""
+
+    step_cap: Annotated[float, Field(gt=0, le=1)] = 0.2
+    min_change: Fraction = 0.02
+    min_budget_share: Fraction = 0.1  # of the arm's own average in the window: nothing is starved
+    total: Annotated[Decimal, Field(gt=0)] | None = None  # per account and day; None keeps today's sum
+
+
+class GuardrailPolicy(_Section):
+    """Cumulative limits; they bind autonomous and approved changes alike, and never block a pause or a stop."""
+
+    entity_24h: Annotated[float, Field(gt=0)] = 0.3
+    account_day: Annotated[float, Field(gt=0)] = 0.5  # sum of absolute changes / sum of budgets
+    account_month: Annotated[float, Field(gt=0)] = 10.0
+    max_budget_growth: Annotated[float, Field(gt=0)] = (
+        0.0001  # of an account's total in one plan (rounding only)
+    )
+
+
+class ApprovalPolicy(_Section):
+    expires_hours: Annotated[int, Field(ge=1, le=168)] = 24
+
+
+class AccountPolicy(_Section):
+    """Overrides for one account, keyed `platform/account_id`."""
+
+    autonomy: Autonomy | None = None
+    total: Annotated[Decimal, Field(gt=0)] | None = None
+    held: tuple[str, ...] = ()
+
+
+class AutonomyPolicy(_Section):
+    sandbox: Autonomy = Autonomy.AUTONOMOUS
+    live: Autonomy = Autonomy.OBSERVE
+
+
+class Policy(_Section):
+    """The whole of `policy.yaml`; every field has a default, so an empty file is a valid policy."""
+
+    platforms: tuple[str, ...] = ("meta",)
+    reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    ingest: IngestPolicy = IngestPolicy()
+    measurement: MeasurementPolicy = MeasurementPolicy()
+    allocation: AllocationPolicy = AllocationPolicy()
+    guardrails: GuardrailPolicy = GuardrailPolicy()
+    approval: ApprovalPolicy = ApprovalPolicy()
+    autonomy: AutonomyPolicy = AutonomyPolicy()
+    accounts: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9_]+/.+$")], AccountPolicy] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _step_within_daily_cap(self) -> "Policy":
+        if self.allocation.step_cap > self.guardrails.entity_24h:
+            raise ValueError(
+                f"allocation.step_cap ({self.allocation.step_cap}) is above guardrails.entity_24h "
+                f"({self.guardrails.entity_24h}); lower the step or raise the 24 h cap"
+            )
+        return self
+
+    def autonomy_of(self, platform: str, account_id: str, *, sandbox: bool) -> Autonomy:
+        """The account's own level, else the default for its kind of endpoint."""
+        own = self.accounts.get(f"{platform}/{account_id}")
+        if own is not None and own.autonomy is not None:
+            return own.autonomy
+        return self.autonomy.sandbox if sandbox else self.autonomy.live
+
+
+def load_policy(path: Path) -> Policy:
+    """Read a policy file. A missing file is a ConfigError; an empty one is the default policy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); set STAKAZO_POLICY to a policy file"
+        ) from None
+    return parse_policy(text, source=str(path))
+
+
+def parse_policy(text: str, *, source: str) -> Policy:
+    """Validate policy text; every problem is listed with its line."""
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise ConfigError(f"{source}{line}: not valid YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}:1: a policy is a mapping of sections, not {type(values).__name__}")
+    try:
+        return Policy.model_validate(values)
+    except ValidationError as error:
+        problems = [_describe(source, tree, problem) for problem in error.errors()]
+        raise ConfigError("\n".join(problems)) from None
+
+
+def _describe(source: str, tree: Any, problem: Any) -> str:
+    path = tuple(problem["loc"])
+    name = ".".join(str(part) for part in path) or "policy"
+    if problem["type"] == "extra_forbidden":
+        fix = "no such setting; remove it or correct its name"
+    else:
+        fix = f"{problem['msg']}; it is {problem['input']!r}" if path else problem["msg"]
+    return f"{source}:{_line_of(tree, path)}: {name}: {fix}"
+
+
+def _line_of(node: Any, path: tuple[str | int, ...]) -> int:
+    line = node.start_mark.line + 1 if node is not None else 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                break
+            key, node = found[0]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return int(line)
