@@ -55,9 +55,7 @@ class GuardrailPolicy(_Section):
     entity_24h: Annotated[float, Field(gt=0)] = 0.3
     account_day: Annotated[float, Field(gt=0)] = 0.5  # sum of absolute changes / sum of budgets
     account_month: Annotated[float, Field(gt=0)] = 10.0
-    max_budget_growth: Annotated[float, Field(gt=0)] = (
-        0.0001  # of an account's total in one plan (rounding only)
-    )
+    max_budget_growth: Annotated[float, Field(gt=0)] = 0.0001  # of an account's total in one plan (rounding only)
 
 
 class ApprovalPolicy(_Section):
@@ -88,9 +86,7 @@ class Policy(_Section):
     guardrails: GuardrailPolicy = GuardrailPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
     autonomy: AutonomyPolicy = AutonomyPolicy()
-    accounts: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9_]+/.+$")], AccountPolicy] = Field(
-        default_factory=dict
-    )
+    accounts: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9_]+/.+$")], AccountPolicy] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _step_within_daily_cap(self) -> "Policy":
@@ -114,9 +110,7 @@ def load_policy(path: Path) -> Policy:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); set STAKAZO_POLICY to a policy file"
-        ) from None
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); set STAKAZO_POLICY to a policy file") from None
     return parse_policy(text, source=str(path))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from stakazo_pipelines.errors import ConfigError
 
@@ -46,10 +47,8 @@ def postgres_url(raw: str) -> URL:
     """`postgres://` and `postgresql://` with the psycopg2 driver named: SQLAlchemy 2.1 would take psycopg 3 otherwise."""
     try:
         url = make_url(raw)
-    except Exception:  # the message of the original would show the password
-        raise ConfigError(
-            "DATABASE_URL is not a URL; expected postgresql://user:password@host:port/name"
-        ) from None
+    except ArgumentError:  # the message of the original would show the password
+        raise ConfigError("DATABASE_URL is not a URL; expected postgresql://user:password@host:port/name") from None
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
         return url.set(drivername="postgresql+psycopg2")
     if url.get_backend_name() == "sqlite":
