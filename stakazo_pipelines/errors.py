@@ -54,8 +54,15 @@ class AllocationError(StakazoError):
     """Budgets cannot be allocated under these bounds."""
 
 
+@dataclass(eq=False)
 class InfeasibleError(AllocationError):
-    """The bounds contradict each other."""
+    """The bounds contradict each other; `relaxation` is the smallest amount of money that would help."""
+
+    message: str
+    relaxation: float = 0.0
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class OperationsError(StakazoError):

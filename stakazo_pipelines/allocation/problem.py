@@ -1,0 +1,175 @@
+"""One allocation problem: arms with concave power curves, their bounds, a total, optional groups and a turnover cap.
+
+`AllocationProblem` is validated when it is made, so that the solver meets only problems that have a solution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stakazo_pipelines.errors import AllocationError, InfeasibleError
+from stakazo_pipelines.measurement import curves
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+SLACK = 1e-9  # relative: sums that agree this far are equal, so that rounding noise is not infeasible
+_NAMED = 5  # arms named in an error
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Disjoint groups of arms with bounds on their sums, in money.
+
+    member: int[n], the group of each arm, -1 for none. lower, upper: float[g]. names: g names, for messages.
+    """
+
+    member: Ints
+    lower: Floats
+    upper: Floats
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationProblem:
+    """Maximise sum(scale * (s / ref_spend) ** elasticity) over lower <= s <= upper with sum(s) = total.
+
+    Arrays are float64 of one length n, money in one currency's major units per day; `scale` is the value per day at
+    `ref_spend`, `0 <= elasticity < 1`; an arm with scale or elasticity 0 earns nothing more at any spend.
+    spend_all: False turns the total into an upper limit. groups: bounds on sums of arms.
+    max_moved: the largest sum(|s - current|), exact; not together with groups.
+
+    Raises AllocationError for numbers that are no problem at all, InfeasibleError for bounds that contradict each
+    other, naming them and the smallest relaxation.
+    """
+
+    arm_ids: Sequence[str]
+    current: Floats
+    lower: Floats
+    upper: Floats
+    scale: Floats
+    elasticity: Floats
+    ref_spend: Floats
+    total: float
+    spend_all: bool = True
+    groups: Groups | None = None
+    max_moved: float | None = None
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        self._check_arms()
+        if self.groups is not None:
+            self._check_groups(self.groups)
+        else:
+            self._check_total(float(self.lower.sum()), float(self.upper.sum()), "arms")
+        if self.max_moved is not None:
+            self._check_turnover(self.max_moved)
+
+    @property
+    def size(self) -> int:
+        return len(self.arm_ids)
+
+    def value(self, spend: Floats) -> Floats:
+        """float[n]: value per day of each arm at that spend."""
+        with np.errstate(divide="ignore"):
+            log_value = np.log(self.scale)
+        return curves.value(spend, log_value=log_value, elasticity=self.elasticity, ref_spend=self.ref_spend)
+
+    def _check_numbers(self) -> None:
+        n = len(self.arm_ids)
+        if n == 0:
+            raise AllocationError("there are no arms to allocate to")
+        for name in ("current", "lower", "upper", "scale", "elasticity", "ref_spend"):
+            values = getattr(self, name)
+            if values.shape != (n,):
+                raise AllocationError(f"{name} has shape {values.shape} for {n} arms")
+            if name != "upper" and not np.isfinite(values).all():
+                raise AllocationError(f"{name} is not finite for {self._name(~np.isfinite(values))}")
+        for name, bad in (
+            ("current budget below zero", self.current < 0),
+            ("lower bound below zero", self.lower < 0),
+            ("upper bound missing", np.isnan(self.upper)),
+            ("scale below zero", self.scale < 0),
+            ("elasticity outside [0, 1)", (self.elasticity < 0) | (self.elasticity >= 1)),
+            ("ref_spend not above zero", self.ref_spend <= 0),
+        ):
+            if bad.any():
+                raise AllocationError(f"{name}: {self._name(bad)}")
+        if not np.isfinite(self.total) or self.total < 0:
+            raise AllocationError(f"the total must be a finite amount of at least zero, not {self.total}")
+        if self.groups is not None and self.max_moved is not None:
+            raise AllocationError("a turnover cap and group bounds cannot be combined")
+
+    def _check_arms(self) -> None:
+        gap = self.lower - self.upper
+        if (gap > 0).any():
+            worst = float(gap.max())
+            raise InfeasibleError(
+                f"the lower bound is above the upper bound for {self._name(gap > 0)}; "
+                f"lower the one or raise the other by at least {worst:.6g}",
+                worst,
+            )
+
+    def _check_groups(self, groups: Groups) -> None:
+        count = len(groups.names)
+        if groups.member.shape != (self.size,) or groups.lower.shape != (count,) or groups.upper.shape != (count,):
+            raise AllocationError("groups need one member index per arm and one lower and upper bound per name")
+        if groups.member.min(initial=-1) < -1 or groups.member.max(initial=-1) >= count:
+            raise AllocationError(f"group indices must lie between -1 and {count - 1}")
+        inside = groups.member >= 0
+        least = np.bincount(groups.member[inside], self.lower[inside], minlength=count)
+        most = np.bincount(groups.member[inside], self.upper[inside], minlength=count)
+        for index, name in enumerate(groups.names):
+            low, high = float(groups.lower[index]), float(groups.upper[index])
+            bounds = (
+                (low - high, f"its lower bound {low:.6g} is above its upper bound {high:.6g}"),
+                (float(least[index]) - high, f"its arms' lower bounds add up to {least[index]:.6g}, above {high:.6g}"),
+                (low - float(most[index]), f"its arms' upper bounds add up to {most[index]:.6g}, below {low:.6g}"),
+            )
+            for gap, text in bounds:
+                if gap > SLACK * max(abs(low), abs(high) if np.isfinite(high) else 0.0, self.total):
+                    raise InfeasibleError(f"group {name}: {text}; move one of them by at least {gap:.6g}", gap)
+        self._check_total(
+            float(np.maximum(least, groups.lower).sum() + self.lower[~inside].sum()),
+            float(np.minimum(most, groups.upper).sum() + self.upper[~inside].sum()),
+            "arms and groups",
+        )
+
+    def _check_total(self, least: float, most: float, of: str) -> None:
+        tolerance = SLACK * max(self.total, least)
+        if least - self.total > tolerance:
+            gap = least - self.total
+            raise InfeasibleError(
+                f"the lower bounds of the {of} add up to {least:.6g}, above the total of {self.total:.6g}; "
+                f"raise the total or cut the lower bounds by at least {gap:.6g}",
+                gap,
+            )
+        if self.spend_all and self.total - most > tolerance:
+            gap = self.total - most
+            raise InfeasibleError(
+                f"the upper bounds of the {of} add up to {most:.6g}, below the total of {self.total:.6g}; "
+                f"cut the total or raise the upper bounds by at least {gap:.6g}",
+                gap,
+            )
+
+    def _check_turnover(self, cap: float) -> None:
+        if not self.spend_all:
+            raise AllocationError("a turnover cap needs the whole total to be spent")
+        if (self.current < self.lower).any() or (self.current > self.upper).any():
+            raise AllocationError("a turnover cap needs bounds that contain the current budgets")
+        needed = abs(self.total - float(self.current.sum()))
+        if not cap >= 0 or needed - cap > SLACK * max(self.total, needed):
+            gap = needed - cap
+            raise InfeasibleError(
+                f"reaching the total of {self.total:.6g} moves {needed:.6g}, above the cap of {cap:.6g} on moved "
+                f"money; raise the cap or bring the total nearer by at least {gap:.6g}",
+                gap,
+            )
+
+    def _name(self, bad: Flags) -> str:
+        found = np.flatnonzero(bad)
+        names = ", ".join(str(self.arm_ids[index]) for index in found[:_NAMED])
+        return names + (f" and {len(found) - _NAMED} more" if len(found) > _NAMED else "")
