@@ -1,0 +1,29 @@
+"""The append-only Parquet lake: raw vintages as they were fetched, and one file a day for everything computed.
+
+Files appear by atomic rename and raw ones are never overwritten, so readers never wait and "what did Monday's report
+say?" is always answerable.
+"""
+
+from stakazo_pipelines.lake.frames import (
+    RAW_ENTITIES_SCHEMA,
+    RAW_INSIGHTS_SCHEMA,
+    RAW_QUARANTINE_SCHEMA,
+    entities_frame,
+    insight_rows_frame,
+    quarantine_frame,
+)
+from stakazo_pipelines.lake.store import DATASETS, Lake, RawFile, Reading, Unreadable
+
+__all__ = [
+    "DATASETS",
+    "RAW_ENTITIES_SCHEMA",
+    "RAW_INSIGHTS_SCHEMA",
+    "RAW_QUARANTINE_SCHEMA",
+    "Lake",
+    "RawFile",
+    "Reading",
+    "Unreadable",
+    "entities_frame",
+    "insight_rows_frame",
+    "quarantine_frame",
+]

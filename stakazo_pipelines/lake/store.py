@@ -1,0 +1,325 @@
+"""The lake's folders: append raw vintages, choose the newest, read them back; one file a day for computed assets.
+
+Layout: `raw/<platform>/<dataset>/day=…/<fetched_at>--<account_id>--<digest>.parquet`,
+`assets/<asset>/day=…/data.parquet`, `marts/<model>/date_day=…/data.parquet`. An insights file holds one account, day
+and level whole; no rows means that nothing was delivered. An entities file holds one account's whole snapshot.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import polars as pl
+
+from stakazo_pipelines.errors import LakeError
+from stakazo_pipelines.lake.files import content_digest, sweep_folder, torn_reason, write_frame
+from stakazo_pipelines.lake.frames import RAW_ENTITIES_SCHEMA, RAW_INSIGHTS_SCHEMA, RAW_QUARANTINE_SCHEMA, instant
+
+INSIGHT_DATASETS = ("insights_account", "insights_campaign", "insights_ad_group", "insights_ad")
+DATASETS: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(INSIGHT_DATASETS, RAW_INSIGHTS_SCHEMA),
+    "entities": RAW_ENTITIES_SCHEMA,
+    "quarantine": RAW_QUARANTINE_SCHEMA,
+}
+_STAMP = "%Y%m%dT%H%M%SZ"
+_RAW_NAME = re.compile(r"(?P<stamp>\d{8}T\d{6}Z)--(?P<account>[^/]+)--(?P<digest>[0-9a-f]{8})\.parquet")
+_DAY_NAME = re.compile(r"(?P<key>[a-z_]+)=(?P<day>\d{4}-\d\d-\d\d)")
+_SLUG = re.compile(r"[a-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """One vintage on disk, known by its name alone. `written` (POSIX ns) only breaks ties of the same fetch second."""
+
+    path: Path
+    platform: str
+    dataset: str
+    day: date
+    account_id: str
+    fetched_at: datetime
+    digest: str
+    written: int
+
+    @property
+    def key(self) -> tuple[str, str, str, date]:
+        return (self.platform, self.dataset, self.account_id, self.day)
+
+    @property
+    def age(self) -> tuple[datetime, int, str]:
+        """Sorts vintages of one key from old to new."""
+        return (self.fetched_at, self.written, self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that could not be read, and why. The others were."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read, and what could not be. Call `whole()` where a missing file must stop the work."""
+
+    frame: pl.DataFrame
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def whole(self) -> pl.DataFrame:
+        """The frame, or LakeError naming every file that could not be read."""
+        if self.unreadable:
+            raise LakeError("; ".join(f"{bad.path}: {bad.reason}" for bad in self.unreadable))
+        return self.frame
+
+
+class Lake:
+    """The lake under one local folder. Everything read is a Polars frame in the columns of `DATASETS`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def ensure_layout(self) -> None:
+        """Make the folders that engines expect. Safe to repeat, and while others work."""
+        for folder in ("raw", "marts", "assets", ".build/marts"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+
+    def sweep(self, *, before: datetime) -> int:
+        """Remove what killed writers left before an instant (an hour ago is safe); returns how many files."""
+        return sweep_folder(self.root, before=before.timestamp())
+
+    # Raw vintages
+
+    def append_raw(
+        self, platform: str, dataset: str, *, day: date, account_id: str, fetched_at: datetime, frame: pl.DataFrame
+    ) -> Path:
+        """Keep one vintage; the same content of the same fetch time is kept once. Raises LakeError.
+
+        The frame must have the columns of `DATASETS[dataset]` and nothing of another platform, account, day or fetch.
+        """
+        fetched = instant(fetched_at)
+        kept = _conform(frame, platform=platform, dataset=dataset, day=day, account_id=account_id, fetched_at=fetched)
+        digest = content_digest(kept)[:8]
+        name = f"{fetched:{_STAMP}}--{quote(account_id, safe='')}--{digest}.parquet"
+        path = self.root / "raw" / platform / dataset / f"day={day}" / name
+        if path.exists() and torn_reason(path) is None:
+            os.utime(path)  # said again just now: it wins a tie against other content of the same second
+        else:
+            write_frame(path, kept)
+        return path
+
+    def raw_files(
+        self,
+        dataset: str,
+        *,
+        platform: str | None = None,
+        account_id: str | None = None,
+        since: date = date.min,
+        until: date = date.max,
+    ) -> list[RawFile]:
+        """Every vintage of a dataset whose day is within `since`..`until`, from old to new, without opening any."""
+        _known(dataset)
+        found: list[RawFile] = []
+        for owner in [platform] if platform else self.platforms():
+            for day, folder in _day_folders(self.root / "raw" / owner / dataset, "day", since, until):
+                found += _raw_files_in(folder, owner, dataset, day)
+        if account_id is not None:
+            found = [file for file in found if file.account_id == account_id]
+        return sorted(found, key=lambda file: (*file.key, file.age))
+
+    def platforms(self) -> list[str]:
+        """Platforms that ever wrote raw data."""
+        raw = self.root / "raw"
+        return sorted(entry.name for entry in raw.iterdir() if _SLUG.fullmatch(entry.name)) if raw.is_dir() else []
+
+    def raw_days(self, platform: str, dataset: str, *, account_id: str | None = None) -> set[date]:
+        """Days that have at least one vintage."""
+        return {file.day for file in self.raw_files(dataset, platform=platform, account_id=account_id)}
+
+    def vintages(
+        self,
+        dataset: str,
+        *,
+        since: date = date.min,
+        until: date = date.max,
+        platform: str | None = None,
+        account_id: str | None = None,
+    ) -> Reading:
+        """Every vintage's rows: the same day stands as often as it was fetched."""
+        files = self.raw_files(dataset, platform=platform, account_id=account_id, since=since, until=until)
+        return read_raw(files, dataset)
+
+    def newest(
+        self,
+        dataset: str,
+        *,
+        since: date = date.min,
+        until: date = date.max,
+        platform: str | None = None,
+        account_id: str | None = None,
+    ) -> Reading:
+        """The rows of the newest vintage of each account and day; a torn newest one falls back to the one before."""
+        files = self.raw_files(dataset, platform=platform, account_id=account_id, since=since, until=until)
+        chosen, torn = newest_whole(files)
+        reading = read_raw(chosen, dataset)
+        return Reading(reading.frame, (*torn, *reading.unreadable))
+
+    def latest_insights(self, platform: str, dataset: str, *, since: date, until: date) -> pl.DataFrame:
+        """The newest vintage of each account and day, whole. Raises LakeError naming files that cannot be read."""
+        return self.newest(dataset, platform=platform, since=since, until=until).whole()
+
+    def entities(
+        self, *, as_of: date = date.max, platform: str | None = None, account_id: str | None = None
+    ) -> Reading:
+        """The newest snapshot of each account taken on or before the day `as_of`."""
+        files = self.raw_files("entities", platform=platform, account_id=account_id, until=as_of)
+        # Days are of the account's zone, so the newest of an account is the newest fetch, whatever its day.
+        chosen, torn = newest_whole(files, key=lambda file: (file.platform, file.account_id))
+        reading = read_raw(chosen, "entities")
+        return Reading(reading.frame, (*torn, *reading.unreadable))
+
+    # What Python assets compute
+
+    def write_asset(self, asset: str, day: date, frame: pl.DataFrame) -> Path:
+        """Replace one day of a computed asset."""
+        path = self.root / "assets" / _slug(asset) / f"day={day}" / "data.parquet"
+        write_frame(path, frame)
+        return path
+
+    def asset_days(self, asset: str, *, since: date = date.min, until: date = date.max) -> list[date]:
+        """Days that an asset has, in order."""
+        folders = _day_folders(self.root / "assets" / _slug(asset), "day", since, until)
+        return [day for day, folder in folders if (folder / "data.parquet").is_file()]
+
+    def read_asset(self, asset: str, day: date) -> pl.DataFrame:
+        """One day of a computed asset. Raises LakeError when there is none."""
+        path = self.root / "assets" / _slug(asset) / f"day={day}" / "data.parquet"
+        if not path.is_file():
+            raise LakeError(f"{asset} has no {day} yet; materialize that day first ({path})")
+        return read_parquet(path)
+
+    def read_asset_range(self, asset: str, *, since: date, until: date) -> pl.DataFrame:
+        """All days of a range beneath each other, with a column `day`; an empty frame when there are none."""
+        frames = [
+            self.read_asset(asset, day).with_columns(day=pl.lit(day))
+            for day in self.asset_days(asset, since=since, until=until)
+        ]
+        return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame(schema={"day": pl.Date()})
+
+
+def newest_whole(
+    files: Iterable[RawFile], *, key: Any = lambda file: file.key
+) -> tuple[list[RawFile], tuple[Unreadable, ...]]:
+    """Of each key's vintages the newest that is not torn, and the torn ones that were passed over."""
+    by_key: dict[Any, list[RawFile]] = {}
+    for file in files:
+        by_key.setdefault(key(file), []).append(file)
+    chosen: list[RawFile] = []
+    torn: list[Unreadable] = []
+    for vintages in by_key.values():
+        for file in sorted(vintages, key=lambda file: file.age, reverse=True):
+            reason = torn_reason(file.path)
+            if reason is None:
+                chosen.append(file)
+                break
+            torn.append(Unreadable(file.path, reason))
+    return chosen, tuple(torn)
+
+
+def read_raw(files: Sequence[RawFile], dataset: str) -> Reading:
+    """The rows of raw files beneath each other; files that cannot be read are listed and left out."""
+    schema = dict(_known(dataset))
+    try:
+        return Reading(_scan([file.path for file in files], schema))
+    except (pl.exceptions.PolarsError, OSError):
+        pass  # one of them is bad: find out which
+    good: list[pl.DataFrame] = [pl.DataFrame(schema=schema)]
+    bad: list[Unreadable] = []
+    for file in files:
+        try:
+            good.append(_scan([file.path], schema))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            bad.append(Unreadable(file.path, torn_reason(file.path) or str(error).splitlines()[0]))
+    return Reading(pl.concat(good), tuple(bad))
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """One Parquet file. Raises LakeError naming it."""
+    try:
+        return pl.read_parquet(path, hive_partitioning=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = torn_reason(path) or str(error).splitlines()[0]
+        raise LakeError(f"{path}: {reason}; delete it and rebuild that day") from error
+
+
+def _scan(paths: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
+    if not paths:
+        return pl.DataFrame(schema=schema)
+    scan = pl.scan_parquet(
+        list(paths), schema=schema, missing_columns="insert", extra_columns="ignore", hive_partitioning=False
+    )
+    return scan.collect()
+
+
+def _conform(
+    frame: pl.DataFrame, *, platform: str, dataset: str, day: date, account_id: str, fetched_at: datetime
+) -> pl.DataFrame:
+    what = f"{_slug(platform)}/{dataset} of {account_id} on {day}"
+    if not account_id:
+        raise LakeError(f"{what}: a raw file needs an account id")
+    schema = _known(dataset)
+    missing = [name for name in schema if name not in frame.columns]
+    if missing:
+        raise LakeError(f"{what}: the frame lacks the columns {missing}")
+    try:
+        kept = frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    except pl.exceptions.PolarsError as error:
+        raise LakeError(f"{what}: the frame does not fit the lake's types ({str(error).splitlines()[0]})") from error
+    expected: dict[str, Any] = {"platform": platform, "account_id": account_id, "fetched_at": fetched_at}
+    if dataset in INSIGHT_DATASETS:
+        expected |= {"date_day": day, "level": dataset.removeprefix("insights_")}
+    for name, value in expected.items():
+        strangers = kept.filter(pl.col(name).ne_missing(pl.lit(value, dtype=schema[name]))).get_column(name)
+        if len(strangers):
+            raise LakeError(f"{what}: a row says {name} {strangers[0]!r}; one file holds one {name} ({value!r})")
+    return kept
+
+
+def _raw_files_in(folder: Path, platform: str, dataset: str, day: date) -> Iterator[RawFile]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = _RAW_NAME.fullmatch(entry.name)
+            if name is None:
+                continue  # a temporary file of a writer at work or killed
+            fetched_at = datetime.strptime(name["stamp"], _STAMP).replace(tzinfo=UTC)
+            written = entry.stat().st_mtime_ns
+            account_id = unquote(name["account"])
+            path = Path(entry.path)
+            yield RawFile(path, platform, dataset, day, account_id, fetched_at, name["digest"], written)
+
+
+def _day_folders(folder: Path, key: str, since: date, until: date) -> list[tuple[date, Path]]:
+    if not folder.is_dir():
+        return []
+    days = []
+    for entry in folder.iterdir():
+        name = _DAY_NAME.fullmatch(entry.name)
+        if name and name["key"] == key and since <= date.fromisoformat(name["day"]) <= until:
+            days.append((date.fromisoformat(name["day"]), entry))
+    return sorted(days)
+
+
+def _known(dataset: str) -> Mapping[str, Any]:
+    if dataset not in DATASETS:
+        raise LakeError(f"no dataset {dataset!r}; there are {', '.join(DATASETS)}")
+    return DATASETS[dataset]
+
+
+def _slug(name: str) -> str:
+    if not _SLUG.fullmatch(name):
+        raise LakeError(f"{name!r} cannot name a folder of the lake; use lower-case letters, digits and _")
+    return name
