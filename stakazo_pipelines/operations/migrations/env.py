@@ -1,0 +1,8 @@
+"""Alembic's entry: runs the revisions on the connection that migrate() hands over. There is no offline mode."""
+
+from alembic import context
+
+from stakazo_pipelines.operations.tables import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+context.run_migrations()
