@@ -1,0 +1,32 @@
+"""The response curve that measurement fits and allocation spends along: value = scale x (spend / ref)^elasticity.
+
+Everything is vectorised and broadcasts; money in is money out (the currency of `ref_spend` and of `scale`).
+"""
+
+import numpy as np
+
+from stakazo_pipelines.measurement.arrays import Array
+
+ELASTICITY_MIN = 0.02
+ELASTICITY_MAX = 0.98
+
+
+def value(spend: Array, *, log_value: Array, elasticity: Array, ref_spend: Array) -> Array:
+    """Value per day at `spend` per day; 0 at zero spend."""
+    ratio = np.maximum(np.asarray(spend, dtype=np.float64), 0.0) / ref_spend
+    return np.asarray(np.exp(log_value) * ratio**elasticity, dtype=np.float64)
+
+
+def marginal(spend: Array, *, log_value: Array, elasticity: Array, ref_spend: Array) -> Array:
+    """Value that the next unit of money per day earns (marginal ROAS); infinite at zero spend."""
+    ratio = np.maximum(np.asarray(spend, dtype=np.float64), 0.0) / ref_spend
+    with np.errstate(divide="ignore"):
+        slope = elasticity * np.exp(log_value) / ref_spend * ratio ** (np.asarray(elasticity) - 1.0)
+    return np.asarray(slope, dtype=np.float64)
+
+
+def spend_at_marginal(price: Array, *, log_value: Array, elasticity: Array, ref_spend: Array) -> Array:
+    """Spend per day at which the next unit earns `price`: the inverse of `marginal` (elasticity < 1, price > 0)."""
+    log_slope = np.log(elasticity) + log_value - np.log(ref_spend)
+    log_ratio = (np.log(price) - log_slope) / (np.asarray(elasticity) - 1.0)
+    return np.asarray(ref_spend * np.exp(log_ratio), dtype=np.float64)

@@ -1,0 +1,210 @@
+"""ROAS, marginal ROAS and the response curve of every arm, with 90 % intervals and a state that says how far to trust them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtr, ndtri
+
+from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN
+from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.maturity import MaturityCurve
+from stakazo_pipelines.measurement.panel import Panel, build_panel
+from stakazo_pipelines.measurement.posterior import ArmPosterior, arm_posterior
+from stakazo_pipelines.policy import MeasurementPolicy
+from stakazo_pipelines.vocabulary import ArmState
+
+RECENT_DAYS = 7  # the window whose maturity is judged
+_Z90 = float(ndtri(0.95))
+# An arm whose value was never reported earns, as far as anybody can tell, nothing: a draw of e^-50 of its spend.
+_NO_LOG_VALUE = -50.0
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "arm_id": pl.String,
+    "account_id": pl.String,
+    "campaign_id": pl.String,
+    "platform": pl.String,
+    "currency": pl.String,
+    "as_of": pl.Date,
+    "state": pl.String,
+    "budget": pl.Float64,
+    "days": pl.Int64,
+    "conversions": pl.Float64,
+    "spend": pl.Float64,
+    "last_day": pl.Date,
+    "maturity": pl.Float64,
+    "roas": pl.Float64,
+    "roas_low": pl.Float64,
+    "roas_high": pl.Float64,
+    "marginal_roas": pl.Float64,
+    "marginal_roas_low": pl.Float64,
+    "marginal_roas_high": pl.Float64,
+    "p_above_target": pl.Float64,
+    "ref_spend": pl.Float64,
+    "log_value_mean": pl.Float64,
+    "log_value_sd": pl.Float64,
+    "elasticity_mean": pl.Float64,
+    "elasticity_sd": pl.Float64,
+    "curve_corr": pl.Float64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """One row an arm, columns as `SCHEMA`; NULL where undefined (no value ever reported, no delivery, no budget).
+
+    ROAS columns are posterior medians and 5 % and 95 % quantiles, of the mean of the next 7 days at today's budget (at the
+    reference spend when there is no budget). The curve's parameters are jointly normal; elasticity is then truncated to
+    (ELASTICITY_MIN, ELASTICITY_MAX).
+    """
+
+    frame: pl.DataFrame
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame) -> "Estimates":
+        """Rebuild what passed through the lake. A missing column is a MeasurementError."""
+        if missing := [name for name in SCHEMA if name not in frame.columns]:
+            raise MeasurementError(f"estimates lack {', '.join(missing)}")
+        return cls(frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
+
+    def draws(self, n: int, seed: int) -> tuple[Array, Array]:
+        """`n` posterior draws of (log value per day at `ref_spend`, elasticity), each n x arms, finite everywhere.
+
+        An arm without any reported value draws a value of e^-50 of its reference spend.
+        """
+        rng = np.random.default_rng(seed)
+        frame = self.frame
+        shape = (n, len(frame))
+        first, second = rng.standard_normal(shape), rng.standard_normal(shape)
+        corr = frame["curve_corr"].fill_null(0.0).to_numpy()
+        blank = np.log(frame["ref_spend"].to_numpy()) + _NO_LOG_VALUE
+        mean = frame["log_value_mean"].to_numpy()
+        mean = np.where(np.isnan(mean), blank, mean)
+        elasticity = _truncated(
+            corr * first + np.sqrt(1.0 - corr**2) * second,
+            frame["elasticity_mean"].to_numpy(),
+            frame["elasticity_sd"].to_numpy(),
+        )
+        return mean + frame["log_value_sd"].fill_null(0.0).to_numpy() * first, elasticity
+
+
+def _truncated(standard: Array, mean: Array, sd: Array) -> Array:
+    """Standard normal deviates to a normal truncated to the elasticity's range, quantile by quantile."""
+    low, high = ndtr((ELASTICITY_MIN - mean) / sd), ndtr((ELASTICITY_MAX - mean) / sd)
+    inside = np.clip(low + ndtr(standard) * (high - low), 1e-12, 1.0 - 1e-12)
+    return np.asarray(np.clip(mean + sd * ndtri(inside), ELASTICITY_MIN, ELASTICITY_MAX), dtype=np.float64)
+
+
+def estimate(
+    *,
+    arm_days: pl.DataFrame,
+    arms: pl.DataFrame,
+    as_of: date,
+    maturity: Mapping[str, MaturityCurve],
+    population: Population,
+    settings: MeasurementPolicy,
+) -> Estimates:
+    """Estimate every arm in `arms` from its days in the policy's window up to `as_of`.
+
+    `arm_days` has one row per arm and day with delivery (spend, conversions, value as reported so far, `age_days` of the
+    report); `arms` has the keys and today's budget. Platforms without a maturity curve take the default one.
+    Raises MeasurementError on impossible input (see `panel.check_days`).
+    """
+    panel = build_panel(arm_days=arm_days, arms=arms, as_of=as_of, window_days=settings.window_days, maturity=maturity)
+    posterior = arm_posterior(panel, population)
+    evidence = _evidence(panel, as_of, population.memory_days)
+    returns = _returns(panel, posterior, settings.target_roas)
+    listed = pl.concat([panel.arms, evidence, returns], how="horizontal").head(len(arms))
+    frame = listed.with_columns(
+        _state(as_of, settings).alias("state"), pl.lit(as_of).alias("as_of"), pl.col("maturity").round(6)
+    )
+    return Estimates.from_frame(frame)
+
+
+def _evidence(panel: Panel, as_of: date, memory_days: float) -> pl.DataFrame:
+    """Per arm: days, conversions and spend in the window, last day, maturity of its recent days, and the mature evidence."""
+    last = panel.days - 1
+    recent = pl.col("day") > pl.col("day").max() - RECENT_DAYS
+    sums = panel.rows.group_by("arm").agg(
+        pl.len().cast(pl.Int64).alias("days"),
+        pl.col("conversions").sum(),
+        pl.col("spend").sum(),
+        pl.col("day").max().alias("last"),
+        ((pl.col("share") * pl.col("spend")).filter(recent).sum() / pl.col("spend").filter(recent).sum()).alias(
+            "maturity"
+        ),
+        (pl.col("conversions") / pl.col("share") * 0.5 ** ((last - pl.col("day")) / memory_days))
+        .sum()
+        .alias("evidence"),
+    )
+    return (
+        pl.DataFrame({"arm": np.arange(len(panel.arms))})
+        .join(sums, on="arm", how="left", maintain_order="left")
+        .select(
+            pl.col("days", "conversions", "spend", "evidence").fill_null(0),
+            "maturity",
+            (pl.lit(as_of - timedelta(days=last)) + pl.duration(days=pl.col("last"))).cast(pl.Date).alias("last_day"),
+        )
+    )
+
+
+def _state(as_of: date, settings: MeasurementPolicy) -> pl.Expr:
+    """Stale before insufficient before immature: the first that holds is the one that has to change first."""
+    stale = pl.col("last_day") < as_of - timedelta(days=settings.stale_after_days)
+    too_little = (pl.col("evidence") < settings.min_conversions) | (pl.col("days") < settings.min_days)
+    return (
+        pl.when(stale)
+        .then(pl.lit(ArmState.STALE.value))
+        .when(too_little | pl.col("log_value_mean").is_null())
+        .then(pl.lit(ArmState.INSUFFICIENT.value))
+        .when(pl.col("maturity") < settings.min_maturity)
+        .then(pl.lit(ArmState.IMMATURE.value))
+        .otherwise(pl.lit(ArmState.OK.value))
+    )
+
+
+def _returns(panel: Panel, posterior: ArmPosterior, target: float) -> pl.DataFrame:
+    """Medians and 90 % quantiles of ROAS and marginal ROAS at today's budget, and the curve's parameters."""
+    budget = panel.arms["budget"].fill_null(0.0).to_numpy()
+    at = np.where(budget > 0, budget, panel.ref_spend)
+    distance = np.log(at / panel.ref_spend)
+    mean, sd = posterior.elasticity, np.sqrt(posterior.elasticity_variance)
+    level_variance = posterior.log_value_variance
+    log_roas = posterior.log_value + mean * distance - np.log(at)
+    variance = level_variance + 2 * distance * posterior.covariance + distance**2 * sd**2
+    log_sd = np.sqrt(np.maximum(variance, 1e-12))
+    log_slope, slope_variance, per_unit = _log_elasticity(mean, sd)
+    slope_cov = per_unit * (posterior.covariance + distance * sd**2)
+    marginal_sd = np.sqrt(np.maximum(variance + 2 * slope_cov + slope_variance, 1e-12))
+    log_marginal = log_roas + log_slope
+    columns = {
+        "roas": np.exp(log_roas),
+        "roas_low": np.exp(log_roas - _Z90 * log_sd),
+        "roas_high": np.exp(log_roas + _Z90 * log_sd),
+        "marginal_roas": np.exp(log_marginal),
+        "marginal_roas_low": np.exp(log_marginal - _Z90 * marginal_sd),
+        "marginal_roas_high": np.exp(log_marginal + _Z90 * marginal_sd),
+        "p_above_target": ndtr((log_roas - np.log(target)) / log_sd),
+        "ref_spend": panel.ref_spend,
+        "log_value_mean": posterior.log_value,
+        "log_value_sd": np.where(np.isnan(posterior.log_value), np.nan, np.sqrt(level_variance)),
+        "elasticity_mean": mean,
+        "elasticity_sd": sd,
+        "curve_corr": np.clip(posterior.covariance / np.sqrt(level_variance * sd**2), -0.999, 0.999),
+    }
+    return pl.DataFrame({name: np.asarray(column) for name, column in columns.items()}).fill_nan(None)
+
+
+def _log_elasticity(mean: Array, sd: Array) -> tuple[Array, Array, Array]:
+    """Mean and variance of log elasticity under its truncated normal, and its regression on elasticity (7 quantiles)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(7)
+    weights = weights / weights.sum()
+    logs = [np.log(_truncated(np.full_like(mean, node), mean, sd)) for node in nodes]
+    centre = sum(weight * log for weight, log in zip(weights, logs, strict=True))
+    spread = sum(weight * (log - centre) ** 2 for weight, log in zip(weights, logs, strict=True))
+    slope = sum(weight * node * log for weight, node, log in zip(weights, nodes, logs, strict=True)) / sd
+    return np.asarray(centre), np.asarray(spread), np.asarray(slope)

@@ -1,0 +1,186 @@
+"""One pass over the days for all arms at once: each arm's drifting level and fixed elasticity, each account's shared days.
+
+State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)) and day-of-week effects that sum to
+zero. Counts are negative-binomial; an arm learns from a day with the account's shared effect as the *other* arms show it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray
+from stakazo_pipelines.measurement.counts import absorb
+
+_MAX_ETA = 30.0
+_SHARED = 8  # shock, then Monday..Sunday
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Dense days x arms: counts, log spend ratio, known log offset, variance of that offset, where observed."""
+
+    count: Array
+    log_ratio: Array
+    offset: Array
+    offset_variance: Array
+    observed: BoolArray
+    weekday: IntArray  # per day, Monday 0
+    account: IntArray  # per arm
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamics:
+    """How things move. Per arm: drift variance a day, trend a day, dispersion. Per account: shock and weekday."""
+
+    drift_variance: Array
+    trend: Array
+    dispersion: Array
+    shock_variance: Array  # stationary
+    shock_persistence: Array
+    weekday_variance: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """Gaussian belief on (level, elasticity) of every arm."""
+
+    level: Array
+    elasticity: Array
+    level_variance: Array
+    covariance: Array
+    elasticity_variance: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """Belief after the last day, days elapsed since each arm's first, the accounts' shared state, log predictives."""
+
+    arms: Belief
+    elapsed: Array
+    shared: Array  # accounts x 8
+    shared_covariance: Array  # accounts x 8 x 8
+    arm_log_predictive: Array
+    account_log_predictive: Array
+
+
+def start_shared(dynamics: Dynamics, accounts: int) -> tuple[Array, Array]:
+    """Shared state before the first day: weekday effects sum to zero by their covariance."""
+    covariance = np.zeros((accounts, _SHARED, _SHARED))
+    covariance[:, 0, 0] = dynamics.shock_variance
+    covariance[:, 1:, 1:] = dynamics.weekday_variance[:, None, None] * (np.eye(7) - 1.0 / 7.0)
+    return np.zeros((accounts, _SHARED)), covariance
+
+
+def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised: bool = False) -> Filtered:
+    """Filter forward over all days. Cost is days x arms; memory beyond the input is a few vectors of arms."""
+    level, elasticity = prior.level.copy(), prior.elasticity.copy()
+    p_level, p_cross, p_elasticity = (
+        prior.level_variance.copy(),
+        prior.covariance.copy(),
+        prior.elasticity_variance.copy(),
+    )
+    shared, shared_cov = start_shared(dynamics, series.accounts)
+    innovation = dynamics.shock_variance * (1.0 - dynamics.shock_persistence**2)
+    started = np.zeros(len(level), dtype=np.bool_)
+    elapsed = np.zeros(len(level))
+    arm_log = np.zeros(len(level))
+    account_log = np.zeros(series.accounts)
+    for day in range(len(series.weekday)):
+        elapsed += started
+        level += dynamics.trend * started
+        p_level += dynamics.drift_variance * started
+        shared[:, 0] *= dynamics.shock_persistence
+        shared_cov[:, 0, :] *= dynamics.shock_persistence[:, None]
+        shared_cov[:, :, 0] *= dynamics.shock_persistence[:, None]
+        shared_cov[:, 0, 0] += innovation
+        seen = np.flatnonzero(series.observed[day])
+        if not len(seen):
+            continue
+        started[seen] = True
+        x = series.log_ratio[day, seen]
+        cov_level = p_level[seen] + x * p_cross[seen]
+        cov_elasticity = p_cross[seen] + x * p_elasticity[seen]
+        own_variance = np.maximum(cov_level + x * cov_elasticity, 1e-9) + series.offset_variance[day, seen]
+        own_mean = level[seen] + x * elasticity[seen] + series.offset[day, seen]
+        common = _shared_day(
+            count=series.count[day, seen],
+            mean=own_mean,
+            variance=own_variance,
+            dispersion=dynamics.dispersion[seen],
+            account=series.account[seen],
+            column=1 + int(series.weekday[day]),
+            shared=shared,
+            shared_cov=shared_cov,
+        )
+        account_log += common.log_predictive
+        total_variance = own_variance + common.variance_without
+        total_mean = own_mean + common.mean_without
+        moments = absorb(
+            series.count[day, seen],
+            mean=np.clip(total_mean, -_MAX_ETA, _MAX_ETA),
+            variance=total_variance,
+            dispersion=dynamics.dispersion[seen],
+            normalised=normalised,
+        )
+        arm_log[seen] += moments.log_predictive
+        move = (moments.mean - total_mean) / total_variance
+        shrink = (1.0 - moments.variance / total_variance) / total_variance
+        level[seen] += cov_level * move
+        elasticity[seen] += cov_elasticity * move
+        p_level[seen] -= cov_level * cov_level * shrink
+        p_cross[seen] -= cov_level * cov_elasticity * shrink
+        p_elasticity[seen] -= cov_elasticity * cov_elasticity * shrink
+    return Filtered(
+        Belief(level, elasticity, p_level, p_cross, p_elasticity), elapsed, shared, shared_cov, arm_log, account_log
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    mean_without: Array  # per arm: the shared effect as the account's other arms show it
+    variance_without: Array
+    log_predictive: Array  # per account
+
+
+def _shared_day(
+    *,
+    count: Array,
+    mean: Array,
+    variance: Array,
+    dispersion: Array,
+    account: IntArray,
+    column: int,
+    shared: Array,
+    shared_cov: Array,
+) -> _Common:
+    """Learn one day's shared effect per account (two scoring steps) and update `shared`, `shared_cov` in place."""
+    accounts = len(shared)
+    gain = shared_cov[:, :, 0] + shared_cov[:, :, column]
+    prior_variance = np.maximum(gain[:, 0] + gain[:, column], 1e-9)
+    prior_mean = shared[:, 0] + shared[:, column]
+    effect = prior_mean.copy()
+    capped = np.minimum(variance, 2.0)
+    expected = np.exp(np.clip(mean + 0.5 * capped, -_MAX_ETA, _MAX_ETA))
+    relative = dispersion + np.expm1(capped)
+    log_predictive = np.zeros(accounts)
+    for step in range(2):
+        mu = expected * np.exp(effect)[account]
+        information = mu / (1.0 + relative * mu)
+        score = (count - mu) / (1.0 + relative * mu)
+        information_sum = np.bincount(account, information, accounts)
+        score_sum = np.bincount(account, score, accounts)
+        precision = 1.0 / prior_variance + information_sum
+        if step == 0:
+            spread = prior_variance + 1.0 / np.maximum(information_sum, 1e-9)
+            surprise = score_sum / np.maximum(information_sum, 1e-9)
+            log_predictive = np.where(information_sum > 1e-3, -0.5 * (np.log(spread) + surprise**2 / spread), 0.0)
+        change = (score_sum - (effect - prior_mean) / prior_variance) / precision
+        effect = effect + np.clip(change, -1.0, 1.0)
+    rest = np.maximum(precision[account] - information, 1.0 / prior_variance[account])
+    # At the mode all scores and the prior's pull cancel; without its own score an arm's cavity moves the other way.
+    mean_without = effect[account] - np.clip(score / rest, -1.0, 1.0)
+    shrink = (1.0 - 1.0 / (precision * prior_variance)) / prior_variance
+    shared += gain * ((effect - prior_mean) / prior_variance)[:, None]
+    shared_cov -= gain[:, :, None] * gain[:, None, :] * shrink[:, None, None]
+    return _Common(mean_without, 1.0 / rest, log_predictive)

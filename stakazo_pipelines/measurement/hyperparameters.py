@@ -1,0 +1,69 @@
+"""What arms have in common: the population's hyper-parameters, their weakly informative defaults, their JSON form.
+
+Everything is scale-free (logs of ratios to the account's own mean), so one population serves all currencies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+
+from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement.pooling import TREE_LEVELS
+
+Sds = tuple[float, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Standard deviations are of logs. `*_sds` go arm, campaign, objective, account, platform (each around its parent).
+
+    The defaults are the priors: what is assumed before any data, and what few arms are shrunk to.
+    """
+
+    elasticity_mean: float = 0.7
+    elasticity_mean_sd: float = 0.1  # how well the mean itself is known
+    elasticity_sds: Sds = (0.09, 0.07, 0.05, 0.05, 0.05)
+    level_sds: Sds = (0.35, 0.2, 0.15, 0.3, 0.2)
+    value_sds: Sds = (0.15, 0.1, 0.1, 0.3, 0.2)
+    drift_sd: float = 0.03  # of an arm's log rate, per square root of a day
+    trend: float = 0.0  # mean change of log rate per day
+    dispersion: float = 0.1  # negative-binomial: variance = mu + dispersion x mu^2
+    shock_sd: float = 0.1  # stationary sd of an account's shared day shock
+    shock_persistence: float = 0.5  # of the shock, from one day to the next
+    weekday_sd: float = 0.15
+    value_cv: float = 0.8  # coefficient of variation of the value of one conversion
+    memory_days: float = 28.0  # half-life of what counts as evidence and of the mean value per conversion
+    arms: int = 0  # that it was learned from
+    source: str = "prior"  # prior | empirical_bayes | nuts
+
+    def __post_init__(self) -> None:
+        numbers = [getattr(self, field.name) for field in fields(self) if field.type in (float, "float")]
+        sds = [*self.elasticity_sds, *self.level_sds, *self.value_sds]
+        if len(sds) != 3 * len(TREE_LEVELS) or not all(isfinite(number) for number in (*numbers, *sds)):
+            raise MeasurementError("a population needs finite numbers, and five standard deviations per tree")
+        positive = (
+            self.drift_sd,
+            self.dispersion,
+            self.shock_sd,
+            self.weekday_sd,
+            self.value_cv,
+            self.memory_days,
+            *sds,
+        )
+        if min(positive) <= 0 or not 0 <= self.shock_persistence < 1:
+            raise MeasurementError("a population's deviations are above 0 and its shock persistence is in [0, 1)")
+
+    def to_json(self) -> dict[str, object]:
+        """Plain numbers, lists and strings."""
+        return {name: list(item) if isinstance(item, tuple) else item for name, item in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> "Population":
+        """The inverse of `to_json`; an unknown or missing name is a MeasurementError."""
+        known = {field.name for field in fields(cls)}
+        if set(values) != known:
+            raise MeasurementError(
+                f"a population has {', '.join(sorted(known))}; differs in {sorted(known ^ set(values))}"
+            )
+        read = {name: tuple(item) if isinstance(item, list) else item for name, item in values.items()}
+        return cls(**read)  # type: ignore[arg-type]  # checked by __post_init__

@@ -1,0 +1,202 @@
+"""From long frames to dense, scale-free arrays: what the filter reads, and the account references that undo the scaling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.filtering import Series
+from stakazo_pipelines.measurement.maturity import MaturityCurve, maturity_of
+from stakazo_pipelines.measurement.pooling import Tree
+
+ARM_COLUMNS = ("arm_id", "account_id", "campaign_id", "platform", "objective", "currency")
+DAY_COLUMNS = (*ARM_COLUMNS, "date_day", "spend", "conversions", "conversions_value", "age_days")
+REFERENCE_HALF_LIFE = 14.0  # days: the reference spend is the arm's recent one
+MAX_LOG_RATIO = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """`arms` has one row an arm (index order of every array) with its keys and `unit` (account and currency)."""
+
+    arms: pl.DataFrame
+    rows: pl.DataFrame  # the long rows used: arm (index), day (index), age, spend, conversions, value, share
+    series: Series
+    tree: Tree
+    ref_spend: Array
+    log_rate: Array  # per arm: log conversions per money of its account
+    unit_value: Array  # per arm: mean value per conversion of its account; NaN when no value was ever reported
+    days: int
+
+
+def check_days(arm_days: pl.DataFrame) -> None:
+    """Refuse what no model should see: missing columns, negative or infinite numbers, a day twice."""
+    if missing := [name for name in DAY_COLUMNS if name not in arm_days.columns]:
+        raise MeasurementError(f"arm_days lacks {', '.join(missing)}")
+    for name in ("spend", "conversions", "conversions_value"):
+        column = arm_days[name].cast(pl.Float64)
+        if bool((column.is_nan() | column.is_infinite() | (column < 0)).any()):
+            raise MeasurementError(f"arm_days.{name} holds a negative, infinite or undefined number")
+    for name in ("arm_id", "date_day"):
+        if arm_days[name].null_count():
+            raise MeasurementError(f"arm_days.{name} is empty in {arm_days[name].null_count()} rows")
+    twice = arm_days.filter(pl.struct("arm_id", "date_day").is_duplicated())
+    if len(twice):
+        raise MeasurementError(f"arm_days holds {twice['arm_id'][0]} on {twice['date_day'][0]} more than once")
+
+
+def build_panel(
+    *,
+    arm_days: pl.DataFrame,
+    arms: pl.DataFrame,
+    as_of: date,
+    window_days: int,
+    maturity: Mapping[str, MaturityCurve],
+) -> Panel:
+    """Dense arrays over the last `window_days` up to `as_of`, for the arms in `arms` and any other with delivery there.
+
+    Rows without spend say nothing about returns and are left out. Raises MeasurementError on impossible input.
+    """
+    check_days(arm_days)
+    first = as_of - timedelta(days=window_days - 1)
+    used = arm_days.filter(pl.col("date_day").is_between(first, as_of)).select(DAY_COLUMNS)
+    table = _arm_table(used, arms)
+    index = table.select("arm_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("arm"))
+    rows = (
+        used.filter(pl.col("spend") > 0)
+        .join(index, on="arm_id")
+        .select(
+            "arm",
+            (pl.col("date_day") - first).dt.total_days().alias("day"),
+            pl.col("age_days").fill_null(0).clip(0).cast(pl.Int64).alias("age"),
+            pl.col("spend").cast(pl.Float64),
+            pl.col("conversions").cast(pl.Float64),
+            pl.col("conversions_value").cast(pl.Float64).alias("value"),
+            "platform",
+        )
+    )
+    share, share_variance = _shares(rows, maturity)
+    rows = rows.with_columns(pl.Series("share", share), pl.Series("share_variance", share_variance)).drop("platform")
+    ref_spend = _reference(rows, table, window_days)
+    unit = table["unit"].to_numpy()
+    log_rate, unit_value = _references(rows, table)
+    arm, day = rows["arm"].to_numpy(), rows["day"].to_numpy()
+    shape = (window_days, len(table))
+    counted = rows["conversions"].is_not_null().to_numpy()
+    observed = np.zeros(shape, dtype=np.bool_)
+    observed[day, arm] = counted
+    series = Series(
+        count=_dense(shape, day, arm, rows["conversions"].fill_null(0.0).to_numpy()),
+        log_ratio=_dense(
+            shape, day, arm, np.clip(np.log(rows["spend"].to_numpy() / ref_spend[arm]), -MAX_LOG_RATIO, MAX_LOG_RATIO)
+        ),
+        offset=_dense(shape, day, arm, np.log(ref_spend[arm]) + log_rate[arm] + np.log(share)),
+        offset_variance=_dense(shape, day, arm, share_variance),
+        observed=observed,
+        weekday=np.array([(first + timedelta(days=step)).weekday() for step in range(window_days)], dtype=np.int64),
+        account=unit,
+        accounts=int(unit.max()) + 1,
+    )
+    tree = Tree.build([table[name].to_numpy() for name in ("campaign_code", "objective_code", "unit", "platform_code")])
+    return Panel(table, rows, series, tree, ref_spend, log_rate, unit_value, window_days)
+
+
+def _dense(shape: tuple[int, int], day: IntArray, arm: IntArray, values: Array) -> Array:
+    grid = np.zeros(shape)
+    grid[day, arm] = values
+    return grid
+
+
+def _arm_table(used: pl.DataFrame, arms: pl.DataFrame) -> pl.DataFrame:
+    """One row an arm: the listed ones first and in their order, then others that delivered; codes for the tree."""
+    if missing := [name for name in (*ARM_COLUMNS, "budget") if name not in arms.columns]:
+        raise MeasurementError(f"arms lacks {', '.join(missing)}")
+    if bool(arms["arm_id"].is_duplicated().any()) or arms["arm_id"].null_count():
+        raise MeasurementError("arms holds an arm more than once, or one without arm_id")
+    others = (
+        used.sort("date_day")
+        .group_by("arm_id", maintain_order=True)
+        .agg(pl.col(ARM_COLUMNS[1:]).last())
+        .join(arms.select("arm_id"), on="arm_id", how="anti")
+        .sort("arm_id")
+    )
+    listed = arms.select(*(pl.col(name).cast(pl.String) for name in ARM_COLUMNS), pl.col("budget").cast(pl.Float64))
+    table = pl.concat([listed, others.select(ARM_COLUMNS).with_columns(budget=pl.lit(None, dtype=pl.Float64))])
+    if not len(table):
+        raise MeasurementError("there is no arm to estimate: `arms` and `arm_days` are both empty")
+    unit = ["platform", "account_id", "currency"]
+    known = table.with_columns(pl.col(ARM_COLUMNS[1:]).fill_null(""))
+    codes = known.select(
+        pl.struct(unit).rank("dense").cast(pl.Int64).sub(1).alias("unit"),
+        pl.struct(*unit, "objective").rank("dense").cast(pl.Int64).sub(1).alias("objective_code"),
+        pl.struct(*unit, "objective", "campaign_id").rank("dense").cast(pl.Int64).sub(1).alias("campaign_code"),
+        pl.col("platform").rank("dense").cast(pl.Int64).sub(1).alias("platform_code"),
+    )
+    return pl.concat([table, codes], how="horizontal")
+
+
+def _shares(rows: pl.DataFrame, maturity: Mapping[str, MaturityCurve]) -> tuple[Array, Array]:
+    share, variance = np.ones(len(rows)), np.zeros(len(rows))
+    ages, platforms = rows["age"].to_numpy(), rows["platform"].fill_null("")
+    for platform in platforms.unique():
+        here = (platforms == platform).to_numpy()
+        curve = maturity_of(maturity, platform)
+        share[here] = curve.fraction(ages[here])
+        variance[here] = curve.log_sd(ages[here]) ** 2
+    return share, variance
+
+
+def _reference(rows: pl.DataFrame, table: pl.DataFrame, window_days: int) -> Array:
+    """Recent geometric mean of an arm's spend; its budget, else its account's typical spend, when it has none."""
+    weight = 0.5 ** ((window_days - 1 - rows["day"].to_numpy()) / REFERENCE_HALF_LIFE)
+    arm, count = rows["arm"].to_numpy(), len(table)
+    total = np.bincount(arm, weight, count)
+    mean = np.bincount(arm, weight * np.log(np.maximum(rows["spend"].to_numpy(), 1e-12)), count)
+    own = np.where(total > 0, mean / np.where(total > 0, total, 1.0), np.nan)
+    budget = table["budget"].fill_null(0.0).to_numpy()
+    own = np.where(np.isnan(own) & (budget > 0), np.log(np.where(budget > 0, budget, 1.0)), own)
+    typical = (
+        table.select("unit")
+        .with_columns(pl.Series("own", own).fill_nan(None))
+        .select(pl.col("own").median().over("unit"))
+        .to_series()
+        .fill_null(0.0)
+        .to_numpy()
+    )
+    return np.asarray(np.exp(np.where(np.isnan(own), typical, own)), dtype=np.float64)
+
+
+def _references(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[Array, Array]:
+    """Per arm, of its account: log mature conversions per money, and mean value per conversion.
+
+    An account that never converted takes the value of its currency; one without spend takes the pooled return of all
+    accounts as its rate (its value then being 1 per conversion: only the product has a meaning across currencies).
+    """
+    unit = table["unit"].to_numpy()
+    units = int(unit.max()) + 1
+    of_row = unit[rows["arm"].to_numpy()]
+    counts = rows["conversions"].fill_null(0.0).to_numpy()
+    told = rows["conversions"].is_not_null().to_numpy()
+    conversions = np.bincount(of_row, counts, units)
+    exposure = np.bincount(of_row, rows["spend"].to_numpy() * rows["share"].to_numpy() * told, units)
+    value = np.bincount(of_row, rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
+    valued = np.bincount(of_row, counts * rows["value"].is_not_null().to_numpy(), units)
+    known = (value > 0) & (valued > 0)
+    unit_value = np.where(known, value / np.where(known, valued, 1.0), np.nan)
+    rate = np.where(exposure > 0, (conversions + 0.5) / np.where(exposure > 0, exposure, 1.0), np.nan)
+    frame = table.group_by("unit").agg(pl.col("currency").first()).sort("unit")
+    for currency in frame["currency"].unique():
+        here = frame["currency"].eq_missing(pl.lit(currency) if currency is None else currency).to_numpy()
+        if np.any(known & here):
+            unit_value = np.where(here & np.isnan(unit_value), np.median(unit_value[known & here]), unit_value)
+        if np.any((exposure > 0) & here):
+            rate = np.where(here & np.isnan(rate), np.median(rate[(exposure > 0) & here]), rate)
+    strange = np.isnan(rate)
+    if np.any(known):
+        pooled = float(np.median((rate * unit_value)[known]))
+        rate, unit_value = np.where(strange, pooled, rate), np.where(strange, 1.0, unit_value)
+    return np.log(np.where(np.isnan(rate), 1.0, rate))[unit], unit_value[unit]

@@ -1,0 +1,243 @@
+"""What arms have in common, learned from the arms: empirical Bayes around the filter and the pooling tree.
+
+Weakly informative priors (the defaults of `Population`) keep one arm, or few, from being over-confident.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Series, run_filter
+from stakazo_pipelines.measurement.hyperparameters import Population, Sds
+from stakazo_pipelines.measurement.maturity import MaturityCurve
+from stakazo_pipelines.measurement.panel import ARM_COLUMNS, Panel, build_panel
+from stakazo_pipelines.measurement.pooling import Tree, send_up
+from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, VALUE_ROOT, run_passes
+from stakazo_pipelines.measurement.values import value_evidence, value_variation
+
+__all__ = ["Population", "fit_population", "subsample"]
+
+_ROUNDS = 2
+_STEP = 1e-3
+# Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit persistence,
+# log weekday.
+_DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
+_SDS_SPREAD = 0.6  # of log standard deviations in the trees
+_ELASTICITY_SDS_SPREAD = 0.35  # single arms say little about it: hold it near the default
+
+
+def fit_population(
+    arm_days: pl.DataFrame,
+    maturity: Mapping[str, MaturityCurve],
+    *,
+    as_of: date | None = None,
+    window_days: int = 90,
+    prior: Population | None = None,
+    max_arms: int = 150,
+    max_pooled_arms: int = 5000,
+    seed: int = 0,
+) -> Population:
+    """Maximise the marginal likelihood times the prior: movements by the filter, spreads by the tree, in turn.
+
+    The movements are learned from at most `max_arms` arms, the spreads from `max_pooled_arms` (both drawn with `seed`,
+    stratified by conversions). No delivery at all returns the prior. Raises MeasurementError on impossible input.
+    """
+    population = prior or Population()
+    if not len(arm_days):
+        return population
+    until = as_of or arm_days.select(pl.col("date_day").max()).item()
+    known = arm_days.filter(pl.col("date_day").is_between(until - timedelta(days=window_days - 1), until))
+    if not bool((known["spend"] > 0).any()):
+        return population
+
+    def panel_of(most: int) -> Panel:
+        chosen = known.filter(pl.col("arm_id").is_in(subsample(known, most, seed).implode()))
+        return build_panel(
+            arm_days=chosen, arms=_arms_of(chosen), as_of=until, window_days=window_days, maturity=maturity
+        )
+
+    wide = panel_of(max_pooled_arms)
+    narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms)
+    defaults = prior or Population()
+    population = _fit_value(wide, population, defaults)
+    for _ in range(_ROUNDS):
+        population = _fit_spreads(wide, population, defaults)
+        population = _fit_dynamics(narrow, population, defaults)
+    population = _fit_spreads(wide, population, defaults)
+    return replace(population, arms=known["arm_id"].n_unique(), source="empirical_bayes")
+
+
+def subsample(arm_days: pl.DataFrame, most: int, seed: int) -> pl.Series:
+    """At most `most` arm ids, spread evenly over the ranking by conversions (a random start, no order within ties)."""
+    totals = arm_days.group_by("arm_id").agg(pl.col("conversions").sum()).sort("conversions", "arm_id")
+    if len(totals) <= most:
+        return totals["arm_id"]
+    step = len(totals) / most
+    start = np.random.default_rng(seed).uniform(0.0, step)
+    return totals["arm_id"][np.minimum((start + step * np.arange(most)).astype(np.int64), len(totals) - 1)]
+
+
+def _arms_of(arm_days: pl.DataFrame) -> pl.DataFrame:
+    latest = arm_days.sort("date_day").group_by("arm_id").agg(pl.col(ARM_COLUMNS[1:]).last()).sort("arm_id")
+    return latest.with_columns(budget=pl.lit(None, dtype=pl.Float64))
+
+
+def _fit_value(panel: Panel, population: Population, defaults: Population) -> Population:
+    variation = value_variation(panel)
+    cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
+    evidence = value_evidence(panel, memory_days=population.memory_days)
+    told = evidence.conversions > 0
+    precision = np.where(told, 1.0 / np.log1p(cv**2 / np.where(told, evidence.conversions, 1.0)), 0.0)
+    sds, _ = _fit_tree(panel.tree, evidence.log_ratio, precision, defaults.value_sds, _SDS_SPREAD, VALUE_ROOT)
+    return replace(population, value_cv=cv, value_sds=sds)
+
+
+def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
+    """Spreads of level and elasticity over the tree, and the mean elasticity, from the arms' sites."""
+    _, _, sites = run_passes(panel, population, passes=2)
+    level_sds, _ = _fit_tree(
+        panel.tree, sites.level, sites.level_precision, defaults.level_sds, _SDS_SPREAD, LEVEL_ROOT
+    )
+    root = (defaults.elasticity_mean, defaults.elasticity_mean_sd**2)
+    sds, (mean, variance) = _fit_tree(
+        panel.tree,
+        sites.elasticity,
+        sites.elasticity_precision,
+        defaults.elasticity_sds,
+        _ELASTICITY_SDS_SPREAD,
+        root,
+    )
+    return replace(
+        population,
+        level_sds=level_sds,
+        elasticity_sds=sds,
+        elasticity_mean=float(np.clip(mean, 0.1, 0.95)),
+        elasticity_mean_sd=float(np.sqrt(variance)),
+    )
+
+
+def _fit_tree(
+    tree: Tree, mean: Array, precision: Array, default: Sequence[float], spread: float, root: tuple[float, float]
+) -> tuple[Sds, tuple[float, float]]:
+    """Posterior mode of the five spreads, and the root's posterior mean and variance under them."""
+    centre = np.log(np.asarray(default))
+
+    def loss(logs: Array) -> float:
+        up = send_up(tree, mean=mean, precision=precision, sds=np.exp(logs).tolist(), root=root)
+        return -up.log_evidence + 0.5 * float(np.sum(((logs - centre) / spread) ** 2))
+
+    bounds = [(value - 3.0, value + 2.0) for value in centre]
+    found = minimize(loss, centre, method="L-BFGS-B", bounds=bounds, options={"maxiter": 50})
+    sds = np.exp(found.x).tolist()
+    up = send_up(tree, mean=mean, precision=precision, sds=sds, root=root)
+    total = float(up.precision[-1].sum()) + 1.0 / root[1]
+    weighted = float(up.weighted[-1].sum()) + root[0] / root[1]
+    arm, campaign, objective, account, platform = sds
+    return (arm, campaign, objective, account, platform), (weighted / total, 1.0 / total)
+
+
+def _pack(population: Population) -> Array:
+    return np.array(
+        [
+            np.log(population.drift_sd),
+            population.trend,
+            np.log(population.dispersion),
+            np.log(population.shock_sd),
+            logit(np.clip(population.shock_persistence, 0.01, 0.97)),
+            np.log(population.weekday_sd),
+        ]
+    )
+
+
+def _unpack(population: Population, packed: Array) -> Population:
+    return replace(
+        population,
+        drift_sd=float(np.exp(packed[0])),
+        trend=float(packed[1]),
+        dispersion=float(np.exp(packed[2])),
+        shock_sd=float(np.exp(packed[3])),
+        shock_persistence=float(expit(packed[4])),
+        weekday_sd=float(np.exp(packed[5])),
+    )
+
+
+def _fit_dynamics(panel: Panel, population: Population, defaults: Population) -> Population:
+    """Posterior mode of the movements; gradients by central differences, all perturbed copies in one filter run."""
+    _, prior, _ = run_passes(panel, population, passes=2)
+    centre = _pack(defaults)
+    score = _stacked_score(panel.series, prior, copies=2 * len(centre) + 1)
+
+    def loss(packed: Array) -> tuple[float, Array]:
+        steps = _STEP * np.vstack([np.zeros(len(centre)), np.diag(_DYNAMICS_SPREAD), -np.diag(_DYNAMICS_SPREAD)])
+        points = packed + steps
+        losses = -score(points) + 0.5 * np.sum(((points - centre) / _DYNAMICS_SPREAD) ** 2, axis=1)
+        size = len(centre)
+        gradient = (losses[1 : size + 1] - losses[size + 1 :]) / (2 * _STEP * _DYNAMICS_SPREAD)
+        return float(losses[0]), gradient
+
+    def scaled(unit: Array) -> tuple[float, Array]:
+        height, slope = loss(centre + unit * _DYNAMICS_SPREAD)
+        return height, slope * _DYNAMICS_SPREAD
+
+    start = np.clip((_pack(population) - centre) / _DYNAMICS_SPREAD, -3.5, 3.5)
+    found = minimize(
+        scaled,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-3.5, 3.5)] * len(centre),
+        options={"maxiter": 20, "ftol": 1e-7},
+    )
+    return _unpack(population, centre + found.x * _DYNAMICS_SPREAD)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    series: Series
+    prior: Belief
+
+
+def _stacked_score(series: Series, prior: Belief, copies: int) -> Callable[[Array], Array]:
+    """A function from `copies` parameter points (copies x 6) to the log predictive of the whole panel under each."""
+    arms, accounts = series.count.shape[1], series.accounts
+    account: IntArray = (series.account[None, :] + accounts * np.arange(copies)[:, None]).ravel()
+    many = _Copies(
+        Series(
+            count=np.tile(series.count, copies),
+            log_ratio=np.tile(series.log_ratio, copies),
+            offset=np.tile(series.offset, copies),
+            offset_variance=np.tile(series.offset_variance, copies),
+            observed=np.tile(series.observed, copies),
+            weekday=series.weekday,
+            account=account,
+            accounts=accounts * copies,
+        ),
+        Belief(
+            level=np.tile(prior.level, copies),
+            elasticity=np.tile(prior.elasticity, copies),
+            level_variance=np.tile(prior.level_variance, copies),
+            covariance=np.tile(prior.covariance, copies),
+            elasticity_variance=np.tile(prior.elasticity_variance, copies),
+        ),
+    )
+
+    def score(points: Array) -> Array:
+        dynamics = Dynamics(
+            drift_variance=np.repeat(np.exp(2 * points[:, 0]), arms),
+            trend=np.repeat(points[:, 1], arms),
+            dispersion=np.repeat(np.exp(points[:, 2]), arms),
+            shock_variance=np.repeat(np.exp(2 * points[:, 3]), accounts),
+            shock_persistence=np.repeat(expit(points[:, 4]), accounts),
+            weekday_variance=np.repeat(np.exp(2 * points[:, 5]), accounts),
+        )
+        filtered = run_filter(many.series, dynamics, many.prior, normalised=True)
+        by_arm = filtered.arm_log_predictive.reshape(copies, arms).sum(axis=1)
+        return np.asarray(by_arm + filtered.account_log_predictive.reshape(copies, accounts).sum(axis=1))
+
+    return score

@@ -1,0 +1,57 @@
+"""What a conversion is worth on each arm: a mean per arm, partially pooled, log-normal around its account's mean."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.panel import Panel
+
+_SMOOTHING = 0.1  # conversions of the account's mean value, so that a value of zero has a logarithm
+
+
+@dataclass(frozen=True, slots=True)
+class ValueEvidence:
+    """Per arm: log of its mean value per conversion over its account's, and the conversions behind it (discounted)."""
+
+    log_ratio: Array
+    conversions: Array
+
+
+def value_evidence(panel: Panel, *, memory_days: float) -> ValueEvidence:
+    """Discounted sums of value and conversions; the effective number of conversions is (sum w y)^2 / sum w^2 y."""
+    rows = panel.rows
+    arm, count = rows["arm"].to_numpy(), len(panel.arms)
+    reported = (rows["value"].is_not_null() & rows["conversions"].is_not_null()).to_numpy()
+    conversions = rows["conversions"].fill_null(0.0).to_numpy() * reported
+    worth = np.where(conversions > 0, rows["value"].fill_null(0.0).to_numpy(), 0.0)
+    weight = 0.5 ** ((panel.days - 1 - rows["day"].to_numpy()) / memory_days)
+    total = np.bincount(arm, weight * conversions, count)
+    square = np.bincount(arm, weight * weight * conversions, count)
+    unit_value = np.where(np.isnan(panel.unit_value), 1.0, panel.unit_value)
+    relative = np.bincount(arm, weight * worth, count) / unit_value
+    return ValueEvidence(
+        log_ratio=np.log((relative + _SMOOTHING) / (total + _SMOOTHING)),
+        conversions=np.where(square > 0, total * total / np.where(square > 0, square, 1.0), 0.0),
+    )
+
+
+def value_variation(panel: Panel) -> float | None:
+    """Coefficient of variation of one conversion's value, by moments within arms; None when nothing can be said."""
+    rows = panel.rows
+    arm, count = rows["arm"].to_numpy(), len(panel.arms)
+    conversions = rows["conversions"].fill_null(0.0).to_numpy()
+    worth = rows["value"].fill_null(0.0).to_numpy()
+    use = (conversions > 0) & rows["value"].is_not_null().to_numpy()
+    total = np.bincount(arm[use], conversions[use], count)
+    value = np.bincount(arm[use], worth[use], count)
+    days = np.bincount(arm[use], minlength=count)
+    rich = (days >= 5) & (value > 0)
+    if not np.any(rich):
+        return None
+    mean = np.where(rich, value / np.where(total > 0, total, 1.0), 1.0)
+    kept = use & rich[arm]
+    # E (V - n m)^2 = n (cv m)^2 for a day of n conversions; one mean per arm costs one day of each.
+    scaled = (worth[kept] / mean[arm[kept]] - conversions[kept]) ** 2 / np.maximum(conversions[kept], 1e-9)
+    freedom = kept.sum() - rich.sum()
+    return float(np.sqrt(max(scaled.sum() / max(freedom, 1), 1e-4)))
