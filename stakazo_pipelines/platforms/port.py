@@ -27,6 +27,7 @@ class Account:
     minor_units: int
     status: EntityStatus
     min_daily_budget: Money | None = None
+    problem: str = ""  # why this account cannot be worked on (unknown currency, time zone); "" = it can
 
 
 class BudgetPeriod(StrEnum):
@@ -88,7 +89,10 @@ class EntityDraft:
 
 @dataclass(frozen=True, slots=True)
 class EntityChange:
-    """One update. None leaves the field as it is. `settings` as in EntityDraft."""
+    """One update. None leaves the field as it is. `settings` as in EntityDraft.
+
+    `parent_id` spares the adapter a look-up where a platform limits what one batch may change; "" = not known.
+    """
 
     level: Level
     id: str
@@ -97,6 +101,7 @@ class EntityChange:
     status: EntityStatus | None = None
     budget: Budget | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
+    parent_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +195,8 @@ class Capabilities:
     validate_only: bool
     write_batch: int  # how many writes one request may carry; 1 = no batch
     budget_levels: frozenset[Level]
+    breakdown_pairs: frozenset[frozenset[Breakdown]] = frozenset()  # which breakdowns may be asked for together
+    without_conversions: frozenset[Breakdown] = frozenset()  # broken down by these, conversions are not reported
 
 
 class AdPlatform(Protocol):

@@ -1,0 +1,189 @@
+"""The one client every adapter sends through: paced, bounded per account, retried by error class, redacted.
+
+Whatever goes wrong leaves as a PlatformError without a cause: httpx's exceptions carry the URL and the headers.
+"""
+
+import asyncio
+import dataclasses
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+import stamina
+from pydantic import SecretStr
+
+from stakazo_pipelines.errors import (
+    ConfigError,
+    MalformedError,
+    PlatformError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from stakazo_pipelines.platforms.http.messages import ApiReply, ApiRequest, Dialect
+from stakazo_pipelines.platforms.http.pacer import Pacer, PacingRule
+from stakazo_pipelines.platforms.http.redact import Redactor, quiet_httpx
+from stakazo_pipelines.platforms.http.retry import Retries, RetryRule
+
+_LOG = logging.getLogger(__name__)
+# The connection was never made, or never handed out: the request cannot have reached the server.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_TRY_AGAIN = frozenset({408, 429})
+TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=60.0)
+
+
+class ApiClient:
+    """Sends ApiRequests to one base URL. Use one client per event loop and close it with `aclose`."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        auth: httpx.Auth,
+        token: SecretStr,
+        dialect: Dialect,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        retry: RetryRule | None = None,
+        pacing: PacingRule | None = None,
+        concurrency: int = 4,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        check_base_url(base_url, dialect.name)
+        quiet_httpx()
+        self.redact = Redactor([token.get_secret_value()])
+        self.sleep = sleep
+        self._dialect = dialect
+        self._monotonic = monotonic
+        self._retry = retry or RetryRule()
+        self._pacer = Pacer(sleep=sleep, monotonic=monotonic, rule=pacing)
+        self._concurrency = concurrency
+        self._lanes: dict[str, asyncio.Semaphore] = {}
+        # Jitter only keeps clients from retrying in step; nothing that is computed depends on it.
+        self._jitter = random.Random()  # noqa: S311
+        self._http = httpx.AsyncClient(
+            base_url=base_url, auth=auth, transport=transport, timeout=timeout, follow_redirects=False
+        )
+
+    async def send(self, request: ApiRequest) -> ApiReply:
+        """The successful answer, after as many attempts as the rule allows.
+
+        Raises the PlatformError tree; an UnknownOutcomeError where a write may or may not have taken effect.
+        """
+        retries = Retries(self._retry, monotonic=self._monotonic, jitter=self._jitter)
+        lane = self._lanes.setdefault(request.account, asyncio.Semaphore(self._concurrency))
+        try:
+            async for attempt in stamina.retry_context(on=retries.decide, attempts=None, timeout=None):
+                with attempt:
+                    if retries.pending:
+                        _LOG.warning(
+                            "%s %s: account %s sends attempt %d after %.1f s",
+                            request.method,
+                            request.path,
+                            request.account or "(none)",
+                            retries.sent + 1,
+                            retries.pending,
+                        )
+                        await self.sleep(retries.pending)
+                    async with lane:
+                        await self._pacer.pause(request.account)
+                        retries.sent += 1
+                        return await self._once(request)
+        except PlatformError as error:
+            final = self._explained(error, request, retries)
+        # Outside of the except block: the new error has neither cause nor context.
+        raise final
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def _once(self, request: ApiRequest) -> ApiReply:
+        failure: PlatformError
+        try:
+            response = await self._http.request(
+                request.method,
+                request.path.lstrip("/"),
+                params=request.params or None,
+                data=request.form,
+                json=request.json,
+                files=request.files,
+                headers=request.headers,
+            )
+        except _NOT_SENT as error:
+            failure = TransientError(f"could not connect ({type(error).__name__})", self._dialect.name)
+        except httpx.RequestError as error:
+            failure = self._lost(request, f"no answer ({type(error).__name__})", None)
+        else:
+            return self._read(request, response)
+        raise failure
+
+    def _read(self, request: ApiRequest, response: httpx.Response) -> ApiReply:
+        body, torn = _decoded(response)
+        reply = ApiReply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+        self._pacer.observe(self._dialect.usage(request, reply))
+        if torn and 300 <= response.status_code < 500 and response.status_code not in _TRY_AGAIN:
+            raise MalformedError("not an answer of this API; check the base URL", status=response.status_code)
+        if torn:
+            raise self._lost(request, "the answer is torn or not JSON", response.status_code)
+        error = self._dialect.error(request, reply)
+        if error is None and not response.is_success:
+            error = _unexplained(response.status_code, self._dialect.name)
+        if error is None:
+            return reply
+        if isinstance(error, TransientError) and not request.repeatable:
+            raise _unknown(error)
+        raise error
+
+    def _lost(self, request: ApiRequest, message: str, status: int | None) -> PlatformError:
+        error = TransientError(message, self._dialect.name, status=status)
+        return error if request.repeatable else _unknown(error)
+
+    def _explained(self, error: PlatformError, request: ApiRequest, retries: Retries) -> PlatformError:
+        """The same error with the account, the call, why no more was tried; without a secret."""
+        who = f"account {request.account}: " if request.account else ""
+        why = f"; {retries.gave_up}" if retries.gave_up else ""
+        facts = {field.name: getattr(error, field.name) for field in dataclasses.fields(error)}
+        facts["platform"] = error.platform or self._dialect.name
+        facts["message"] = self.redact(f"{who}{request.method} {request.path}: {error.message}{why}")
+        return type(error)(**facts)
+
+
+def check_base_url(base_url: str, platform: str) -> None:
+    """Raises ConfigError unless it is an http(s) URL with a host and no credentials or query."""
+    url: httpx.URL | None
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = None
+    if url is None or url.scheme not in {"http", "https"} or not url.host or url.query or url.userinfo:
+        raise ConfigError(f"{platform}: the base URL must look like https://host[:port][/path], without user or query")
+
+
+def _decoded(response: httpx.Response) -> tuple[object, bool]:
+    """The JSON body and whether it is torn. An empty body counts as torn only where JSON was promised."""
+    if not response.content:
+        return None, "json" in response.headers.get("content-type", "")
+    try:
+        return response.json(), False
+    except ValueError:  # JSON and UTF-8 errors alike; chaining it would carry the body along
+        return None, True
+
+
+def _unknown(error: PlatformError) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        f"the write was sent but its outcome is unknown: {error.message}; read the object back before trying again",
+        error.platform,
+        error.code,
+        error.subcode,
+        error.request_id,
+        error.status,
+    )
+
+
+def _unexplained(status: int, platform: str) -> PlatformError:
+    """An HTTP failure whose body the dialect has nothing to say about."""
+    if status >= 500 or status in _TRY_AGAIN:
+        return TransientError("the server failed", platform, status=status)
+    return MalformedError("an HTTP error without the documented error body", platform, status=status)

@@ -1,0 +1,174 @@
+"""Updates in batches: each change is sent once, and sent again only when it provably was not executed.
+
+An entry of the answer that is null was not executed; it is read back before it is resent. An entry that was throttled
+is resent after the server's wait. Anything else is the outcome of that change and concerns no other.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlencode
+
+from stakazo_pipelines.errors import (
+    MalformedError,
+    PlatformError,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from stakazo_pipelines.platforms.http import ApiClient, ApiReply, ApiRequest
+from stakazo_pipelines.platforms.meta.changes import change_params, rounds, shows
+from stakazo_pipelines.platforms.meta.dialect import MetaDialect
+from stakazo_pipelines.platforms.meta.edges import list_edge
+from stakazo_pipelines.platforms.meta.fields import account_node
+from stakazo_pipelines.platforms.meta.wire import to_form
+from stakazo_pipelines.platforms.port import Account, Entity, EntityChange, WriteOutcome
+from stakazo_pipelines.vocabulary import Level
+
+_TRIES = 4
+_LOOKUP = 50  # ids in one filter; keeps the URL short
+Read = Callable[[Account, Level, str], Awaitable[Entity]]
+
+
+class _NotExecutedError(TransientError):
+    """The batch ran out of time before this entry."""
+
+
+class BatchWriter:
+    """Applies changes through one client. `read` reads an entity back."""
+
+    def __init__(self, client: ApiClient, read: Read, *, max_wait: float, throttle_wait: float) -> None:
+        self._client = client
+        self._read = read
+        self._max_wait = max_wait
+        self._throttle_wait = throttle_wait
+        self._dialect = MetaDialect()
+
+    async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
+        """Outcomes in the order given. What goes wrong with a change stands in its outcome and is not raised."""
+        errors: dict[int, PlatformError | None] = {}
+        bodies: dict[int, str] = {}
+        for position, change in enumerate(changes):
+            try:
+                bodies[position] = urlencode(change_params(change, account.currency))
+            except PlatformError as error:
+                errors[position] = error
+        positions = sorted(bodies)
+        sendable = [changes[position] for position in positions]
+        for batch in rounds(sendable, await self._campaigns(account, sendable)):
+            members = [positions[index] for index in batch]
+            errors |= await self._until_settled(account, {position: changes[position] for position in members}, bodies)
+        return [WriteOutcome(change, errors[position]) for position, change in enumerate(changes)]
+
+    async def _until_settled(
+        self, account: Account, changes: dict[int, EntityChange], bodies: dict[int, str]
+    ) -> dict[int, PlatformError | None]:
+        """Send, and send again what was not executed or throttled, within the bounds."""
+        settled: dict[int, PlatformError | None] = {}
+        waited, wait = 0.0, 1.0
+        for last in (False,) * (_TRIES - 1) + (True,):
+            outcomes = await self._send(account, changes, bodies)
+            again = {
+                at: error for at, error in outcomes.items() if isinstance(error, ThrottledError | _NotExecutedError)
+            }
+            settled |= {at: error for at, error in outcomes.items() if at not in again}
+            pause = max((self._pause(error, wait) for error in again.values()), default=0.0)
+            if not again or last or waited + pause > self._max_wait:
+                return settled | {at: _final(error, changes[at]) for at, error in again.items()}
+            await self._client.sleep(pause)
+            waited, wait = waited + pause, wait * 2
+            open_ones = {at: changes[at] for at in again}
+            settled |= {
+                at: None for at, change in open_ones.items() if await self._is_there(account, change, again[at])
+            }
+            changes = {at: change for at, change in open_ones.items() if at not in settled}
+            if not changes:
+                return settled
+        return settled
+
+    async def _send(
+        self, account: Account, changes: dict[int, EntityChange], bodies: dict[int, str]
+    ) -> dict[int, PlatformError | None]:
+        items = [{"method": "POST", "relative_url": change.id, "body": bodies[at]} for at, change in changes.items()]
+        request = ApiRequest("POST", "", account.id, form={"batch": to_form(items)})
+        try:
+            reply = await self._client.send(request)
+        except PlatformError as error:
+            return dict.fromkeys(changes, error)
+        entries = reply.body
+        if not isinstance(entries, list) or len(entries) != len(items):
+            lost = UnknownOutcomeError(
+                f"account {account.id}: the batch was answered with something else than one entry a change; "
+                "read the objects back before trying again",
+                "meta",
+            )
+            return dict.fromkeys(changes, lost)
+        return {at: self._outcome(changes[at], entry) for at, entry in zip(changes, entries, strict=True)}
+
+    def _outcome(self, change: EntityChange, entry: object) -> PlatformError | None:
+        who = f"account {change.account_id}: {change.level} {change.id}"
+        if entry is None:
+            return _NotExecutedError(f"{who}: not executed, the batch ran out of time", "meta")
+        try:
+            reply = _reply(entry)
+        except (MalformedError, ValueError):
+            return UnknownOutcomeError(f"{who}: its answer in the batch is torn; read it back", "meta")
+        error = self._dialect.error(ApiRequest("POST", change.id, change.account_id), reply)
+        if error is None and reply.status < 400:
+            return None
+        if error is None or isinstance(error, TransientError):
+            what = error.message if error else f"HTTP {reply.status} without a reason"
+            return UnknownOutcomeError(
+                self._client.redact(f"{who}: {what}; read it back before trying again"), "meta", status=reply.status
+            )
+        error.message = self._client.redact(f"{who}: {error.message}")
+        return error
+
+    def _pause(self, error: PlatformError | None, wait: float) -> float:
+        if isinstance(error, ThrottledError):
+            return self._throttle_wait if error.retry_after is None else error.retry_after
+        return wait
+
+    async def _is_there(self, account: Account, change: EntityChange, error: PlatformError | None) -> bool:
+        """Read back an entry that was reported as not executed: sending a change twice is worse than one read."""
+        if not isinstance(error, _NotExecutedError):
+            return False
+        try:
+            return shows(await self._read(account, change.level, change.id), change)
+        except PlatformError:
+            return False  # the resend says what is wrong with it
+
+    async def _campaigns(self, account: Account, changes: Sequence[EntityChange]) -> dict[str, str]:
+        """The campaign of each ad set that changes; looked up where the change does not say, if it matters."""
+        groups = {change.id: change.parent_id for change in changes if change.level is Level.AD_GROUP}
+        unknown = sorted(group for group, campaign in groups.items() if not campaign)
+        if len(groups) < 2 or not unknown:
+            return groups
+        found: dict[str, str] = {}
+        for start in range(0, len(unknown), _LOOKUP):
+            some = unknown[start : start + _LOOKUP]
+            rule = [{"field": "id", "operator": "IN", "value": some}]
+            params = {"fields": "id,campaign_id", "filtering": to_form(rule)}
+            try:
+                rows = await list_edge(self._client, f"{account_node(account)}/adsets", params, account=account.id)
+            except PlatformError:
+                continue  # not known: each goes in a batch of its own
+            found |= {str(row.get("id")): str(row.get("campaign_id") or "") for row in rows if isinstance(row, dict)}
+        return groups | {group: found.get(group, "") for group in unknown}
+
+
+def _reply(entry: object) -> ApiReply:
+    """Raises MalformedError or ValueError (the body is not JSON)."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("code"), int):
+        raise MalformedError("no code", "meta")
+    headers = {
+        str(header.get("name", "")).lower(): str(header.get("value", ""))
+        for header in entry.get("headers") or []
+        if isinstance(header, dict)
+    }
+    return ApiReply(entry["code"], headers, json.loads(entry.get("body") or "{}"))
+
+
+def _final(error: PlatformError | None, change: EntityChange) -> PlatformError | None:
+    if isinstance(error, _NotExecutedError):
+        return TransientError(f"{error.message}; not executed {_TRIES} times: send {change.id} again later", "meta")
+    return error

@@ -1,0 +1,75 @@
+"""Changes as Meta's parameters, whether an entity already shows a change, and which changes may share a batch. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from stakazo_pipelines.errors import RejectedError
+from stakazo_pipelines.platforms.meta.fields import STATUS_TO_WIRE
+from stakazo_pipelines.platforms.meta.money import to_wire
+from stakazo_pipelines.platforms.meta.wire import to_form
+from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, Entity, EntityChange
+from stakazo_pipelines.vocabulary import Level
+
+BATCH = 50
+BUDGET_LEVELS = frozenset({Level.CAMPAIGN, Level.AD_GROUP})
+
+
+def budget_params(budget: Budget, level: Level, currency: str) -> Mapping[str, str]:
+    """Raises RejectedError at a level that holds no budget, or for money that Meta cannot take."""
+    if level not in BUDGET_LEVELS:
+        raise RejectedError(f"a budget belongs to a campaign or an ad group, not to {level}", "meta")
+    field = "daily_budget" if budget.period is BudgetPeriod.DAILY else "lifetime_budget"
+    return {field: to_wire(budget.money, currency=currency)}
+
+
+def change_params(change: EntityChange, currency: str) -> Mapping[str, str]:
+    """Only what changes. Raises RejectedError for a change that changes nothing or cannot be written."""
+    params = {key: to_form(value) for key, value in change.settings.items()}
+    if change.name is not None:
+        params["name"] = change.name
+    if change.status is not None:
+        params["status"] = STATUS_TO_WIRE[change.status]
+    if change.budget is not None:
+        params.update(budget_params(change.budget, change.level, currency))
+    if not params:
+        raise RejectedError(f"the change of {change.level} {change.id} changes nothing", "meta")
+    return params
+
+
+def shows(entity: Entity, change: EntityChange) -> bool:
+    """Whether the entity, as it reads now, has everything the change asks for."""
+    return (
+        (change.name is None or entity.name == change.name)
+        and (change.status is None or entity.status is change.status)
+        and (change.budget is None or entity.budget == change.budget)
+        and all(key in entity.native and _same(entity.native[key], value) for key, value in change.settings.items())
+    )
+
+
+def rounds(changes: Sequence[EntityChange], campaign_of: Mapping[str, str]) -> Sequence[Sequence[int]]:
+    """Positions of the changes, in batches to be sent one after the other.
+
+    At most 50 a batch, never two ad sets of one campaign in one batch (Meta's rule), and changes of one entity in the
+    order given. `campaign_of` is the campaign of each ad set; one that is not known goes alone.
+    """
+    batches: list[list[int]] = []
+    taken: list[set[str]] = []
+    earliest: dict[str, int] = {}
+    for position, change in enumerate(changes):
+        claims = {f"entity {change.id}"}
+        if change.level is Level.AD_GROUP:
+            claims.add(f"campaign {campaign_of.get(change.id, '')}")
+        at = earliest.get(change.id, 0)
+        while at < len(batches) and (len(batches[at]) >= BATCH or claims & taken[at]):
+            at += 1
+        if at == len(batches):
+            batches.append([])
+            taken.append(set())
+        batches[at].append(position)
+        taken[at] |= claims
+        earliest[change.id] = at + 1
+    return batches
+
+
+def _same(native: object, wanted: object) -> bool:
+    """Meta answers numbers as text."""
+    return native == wanted or to_form(native) == to_form(wanted)

@@ -1,0 +1,205 @@
+"""`MetaAdPlatform`: the port on Meta. It only composes the readers and writers of this room."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import httpx
+from pydantic import SecretStr
+
+from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.http import ApiClient, ApiRequest, BearerAuth, PacingRule, RetryRule
+from stakazo_pipelines.platforms.meta.batch import BatchWriter
+from stakazo_pipelines.platforms.meta.changes import BATCH, BUDGET_LEVELS
+from stakazo_pipelines.platforms.meta.creates import Creator
+from stakazo_pipelines.platforms.meta.dialect import MetaDialect
+from stakazo_pipelines.platforms.meta.edges import list_edge, read_node
+from stakazo_pipelines.platforms.meta.entities import parse_account, parse_entities, parse_entity
+from stakazo_pipelines.platforms.meta.errors import DELETED_SUBCODES
+from stakazo_pipelines.platforms.meta.fields import (
+    ACCOUNT_FIELDS,
+    BREAKDOWN_PAIRS,
+    BREAKDOWNS,
+    EDGES,
+    ENTITY_FIELDS,
+    INSIGHT_LEVELS,
+    LISTED_STATES,
+    VERSION,
+    WITHOUT_CONVERSIONS,
+    account_node,
+    edge_of,
+)
+from stakazo_pipelines.platforms.meta.insights import InsightsReader
+from stakazo_pipelines.platforms.meta.wire import WireError, to_form
+from stakazo_pipelines.platforms.port import (
+    Account,
+    Capabilities,
+    EntitiesResult,
+    Entity,
+    EntityChange,
+    EntityDraft,
+    InsightsQuery,
+    InsightsResult,
+    WriteOutcome,
+)
+from stakazo_pipelines.vocabulary import EntityStatus, Level
+
+_LOG = logging.getLogger(__name__)
+
+
+class MetaAdPlatform:
+    """Implements `AdPlatform`. Account ids are the bare numbers (`act_` is added on the wire).
+
+    One object belongs to one event loop; use it as `async with`, or call `aclose`. Waits between retries of one call
+    end after `max_retry_seconds` in total, the wait for one asynchronous report after `max_report_seconds`.
+    """
+
+    name = "meta"
+    capabilities = Capabilities(
+        levels=frozenset(EDGES),
+        insight_levels=frozenset(INSIGHT_LEVELS),
+        breakdowns=frozenset(BREAKDOWNS),
+        async_reports=True,
+        validate_only=True,
+        write_batch=BATCH,
+        budget_levels=BUDGET_LEVELS,
+        breakdown_pairs=BREAKDOWN_PAIRS,
+        without_conversions=WITHOUT_CONVERSIONS,
+    )
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: SecretStr | str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        max_retry_seconds: float = 900.0,
+        max_report_seconds: float = 3600.0,
+        pacing: PacingRule | None = None,
+        concurrency: int = 4,
+    ) -> None:
+        secret = token if isinstance(token, SecretStr) else SecretStr(token)
+        retry = RetryRule(total_seconds=max_retry_seconds)
+        self._client = ApiClient(
+            base_url=f"{base_url.rstrip('/')}/{VERSION}",
+            auth=BearerAuth(secret),
+            token=secret,
+            dialect=MetaDialect(),
+            transport=transport,
+            sleep=sleep,
+            monotonic=monotonic,
+            retry=retry,
+            pacing=pacing,
+            concurrency=concurrency,
+        )
+        self._insights = InsightsReader(self._client, max_report_seconds=max_report_seconds)
+        self._creator = Creator(self._client)
+        self._writer = BatchWriter(
+            self._client, self.read, max_wait=max_retry_seconds, throttle_wait=retry.throttle_wait
+        )
+
+    async def accounts(self) -> Sequence[Account]:
+        """Every ad account of the token; one that cannot be worked on says why in `problem`."""
+        accounts = []
+        for row in await list_edge(self._client, "me/adaccounts", {"fields": ACCOUNT_FIELDS}):
+            try:
+                accounts.append(parse_account(row if isinstance(row, dict) else {}))
+            except WireError as error:
+                _LOG.error("an ad account is left out, its %s cannot be read: %s", error.field, error.reason)
+        return accounts
+
+    async def entities(self, account: Account, level: Level) -> EntitiesResult:
+        """Every entity of the level but deleted ones (Meta lists those never); archived ones too."""
+        _usable(account)
+        path = f"{account_node(account)}/{edge_of(level)}"
+        params = {"fields": ENTITY_FIELDS[level]}
+        if level in LISTED_STATES:
+            params["effective_status"] = to_form(LISTED_STATES[level])
+        rows = await list_edge(self._client, path, params, account=account.id)
+        return parse_entities(rows, level, account)
+
+    async def read(self, account: Account, level: Level, entity_id: str) -> Entity:
+        """One entity as it is now, deleted or not. Raises NotFoundError, MalformedError."""
+        _usable(account)
+        edge_of(level)
+        row = await read_node(self._client, _id(entity_id), ENTITY_FIELDS[level], account=account.id)
+        try:
+            return parse_entity(row, level, account)
+        except WireError as error:
+            unreadable = MalformedError(
+                f"account {account.id}: {level} {entity_id}: {error.field}: {error.reason}", "meta"
+            )
+        raise unreadable
+
+    async def insights(self, query: InsightsQuery) -> InsightsResult:
+        """Daily rows; see `InsightsReader`. By hour no purchases are reported (`capabilities.without_conversions`)."""
+        _usable(query.account)
+        return await self._insights.read(query)
+
+    async def create(self, account: Account, draft: EntityDraft, *, validate_only: bool = False) -> str:
+        """See `Creator`. The tag is added to the entity's name."""
+        _usable(account)
+        return await self._creator.create(account, draft, validate_only=validate_only)
+
+    async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
+        """See `BatchWriter`: errors stand in the outcomes, so that what was written is never lost sight of."""
+        _usable(account)
+        return await self._writer.update(account, changes)
+
+    async def delete(self, account: Account, level: Level, entity_id: str) -> None:
+        """Delete; fine when it is deleted or gone already. Raises RejectedError when Meta refuses."""
+        _usable(account)
+        edge_of(level)
+        try:
+            await self._client.send(ApiRequest("DELETE", _id(entity_id), account.id, repeatable=True))
+        except NotFoundError:
+            return
+        except RejectedError as error:
+            refused = error
+        else:
+            return
+        if refused.subcode in DELETED_SUBCODES:
+            entity = await self.read(account, level, entity_id)
+            if entity.status is EntityStatus.DELETED:
+                return
+        raise refused
+
+    async def upload_image(self, account: Account, *, name: str, content: bytes) -> str:
+        """The hash by which creatives refer to the picture; the same bytes give the same hash."""
+        _usable(account)
+        path = f"{account_node(account)}/adimages"
+        request = ApiRequest("POST", path, account.id, files={"filename": (name, content)}, repeatable=True)
+        body = (await self._client.send(request)).body
+        images = body.get("images") if isinstance(body, dict) else None
+        for image in images.values() if isinstance(images, dict) else ():
+            if isinstance(image, dict) and isinstance(image.get("hash"), str):
+                return str(image["hash"])
+        raise MalformedError(f"account {account.id}: the upload of {name} was answered without a hash", "meta")
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _usable(account: Account) -> None:
+    if account.problem:
+        raise RejectedError(f"account {account.id} cannot be worked on: {account.problem}", "meta")
+
+
+def _id(entity_id: str) -> str:
+    """An id that is not one must not become another path."""
+    if not entity_id.isascii() or not entity_id.isalnum():
+        raise NotFoundError(f"{entity_id[:40]!r} is not an id of Meta", "meta")
+    return entity_id

@@ -1,0 +1,98 @@
+"""Reading single values of Meta's JSON strictly: text where a number belongs is an error, never a zero.
+
+Numbers arrive as strings, sometimes as real numbers; both are read. Every failure names the field and the reason.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+LARGEST = Decimal(10) ** 12  # what the lake's Decimal(18, 6) can hold
+_MICRO = Decimal("0.000001")
+
+
+class WireError(Exception):
+    """One field of a row cannot be trusted. Never leaves this room: the row is quarantined."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+def ident(row: Mapping[str, object], field: str) -> str:
+    """A required id as text. A float would have lost digits and is refused."""
+    value = row.get(field)
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise WireError(field, "missing" if value is None or value == "" else f"not an id: {_shown(value)}")
+
+
+def text(row: Mapping[str, object], field: str) -> str:
+    """Optional text; absent is ""."""
+    value = row.get(field)
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    raise WireError(field, f"not text: {_shown(value)}")
+
+
+def count(row: Mapping[str, object], field: str) -> int:
+    """A required whole number, not negative."""
+    value = row.get(field)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 0:
+            raise WireError(field, f"negative: {value}")
+        return value
+    raise WireError(field, "missing" if value is None else f"not a whole number: {_shown(value)}")
+
+
+def optional_count(row: Mapping[str, object], field: str) -> int | None:
+    """As `count`; None where the field is absent, because not reported is not zero."""
+    return count(row, field) if row.get(field) is not None else None
+
+
+def amount(row: Mapping[str, object], field: str) -> Decimal:
+    """A required decimal, not negative, rounded to a millionth (half even)."""
+    value = row.get(field)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise WireError(field, "missing" if value is None else f"not a number: {_shown(value)}")
+    try:
+        number = Decimal(value if isinstance(value, str) else str(value))
+    except InvalidOperation:
+        raise WireError(field, f"not a number: {_shown(value)}") from None
+    if not number.is_finite() or not 0 <= number < LARGEST:
+        raise WireError(field, f"{'negative' if number < 0 else 'out of range'}: {_shown(value)}")
+    exponent = number.as_tuple().exponent
+    return number.quantize(_MICRO) if isinstance(exponent, int) and exponent < -6 else number
+
+
+def instant(row: Mapping[str, object], field: str) -> datetime | None:
+    """An instant in UTC from ISO 8601 with an offset; None where absent."""
+    value = text(row, field)
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise WireError(field, f"not an instant: {_shown(value)}") from None
+    if moment.tzinfo is None:
+        raise WireError(field, f"an instant without an offset: {_shown(value)}")
+    return moment.astimezone(UTC)
+
+
+def to_form(value: object) -> str:
+    """A parameter as Meta takes it: text as it is, everything else as compact JSON."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]
