@@ -1,0 +1,22 @@
+with insights as (
+
+    select * from {{ ref('int_insights_named') }} where level = 'campaign'
+
+),
+
+final as (
+
+    select
+        date_day,
+        platform,
+        account_id,
+        account_name,
+        campaign_id,
+        campaign_name,
+        {{ measures() }},
+        {{ ratios() }}
+    from insights
+
+)
+
+select * from final

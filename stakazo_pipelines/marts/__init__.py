@@ -1,0 +1,22 @@
+"""The marts: one schema over every platform, built by dbt, kept as one file a day and read from there.
+
+A build is: `build_lock`, `request_days`, dbt, `promote_build`. Readers never wait for it.
+"""
+
+from stakazo_pipelines.marts.arms import ARM_DAYS_SCHEMA, ARMS_SCHEMA, arm_days, maturity_vintages
+from stakazo_pipelines.marts.build import build_lock, promote_build, request_days
+from stakazo_pipelines.marts.tables import MART_MODELS, MART_SCHEMAS, mart_days, read_mart
+
+__all__ = [
+    "ARMS_SCHEMA",
+    "ARM_DAYS_SCHEMA",
+    "MART_MODELS",
+    "MART_SCHEMAS",
+    "arm_days",
+    "build_lock",
+    "mart_days",
+    "maturity_vintages",
+    "promote_build",
+    "read_mart",
+    "request_days",
+]

@@ -1,0 +1,207 @@
+"""The marts as measurement reads them: one row per budget holder and day, and the vintages that show conversion delay.
+
+An arm is the entity that holds a daily budget: an ad group, or the campaign whose ad groups hold none. An imported
+export has no entities: there every ad group is an arm, and what it spent lately stands for its budget.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+
+from stakazo_pipelines.lake import Lake, RawFile
+from stakazo_pipelines.lake.store import newest_whole, read_raw
+from stakazo_pipelines.marts.tables import read_mart
+from stakazo_pipelines.platforms.port import BudgetPeriod
+from stakazo_pipelines.vocabulary import EntityStatus, Level
+
+RECENT_DAYS = 7  # reported days whose mean spend stands for the budget of an imported arm
+
+ARM_DAYS_SCHEMA: Mapping[str, Any] = {
+    "arm_id": pl.String(),
+    "account_id": pl.String(),
+    "campaign_id": pl.String(),
+    "platform": pl.String(),
+    "objective": pl.String(),
+    "currency": pl.String(),
+    "date_day": pl.Date(),
+    "spend": pl.Float64(),
+    "conversions": pl.Float64(),
+    "conversions_value": pl.Float64(),
+    "age_days": pl.Int64(),
+}
+ARMS_SCHEMA: Mapping[str, Any] = {
+    "arm_id": pl.String(),
+    "account_id": pl.String(),
+    "campaign_id": pl.String(),
+    "platform": pl.String(),
+    "objective": pl.String(),
+    "currency": pl.String(),
+    "budget": pl.Float64(),
+}
+_ACCOUNT = ["platform", "account_id"]
+
+
+def arm_days(lake: Lake, as_of: date, window_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(arm_days, arms) in ARM_DAYS_SCHEMA and ARMS_SCHEMA, of the `window_days` report days before `as_of`.
+
+    arm_days has every arm-day with delivery, paused arms included (they inform the population); arms has those that
+    run now. Lifetime budgets are no daily budgets, so their holders are in arm_days only. Conversions that were not
+    reported at all count as 0. Raises LakeError.
+    """
+    since, until = as_of - timedelta(days=window_days), as_of - timedelta(days=1)
+    ad_groups = read_mart(lake, "ad_reporting__ad_group_report", since, until)
+    campaigns = read_mart(lake, "ad_reporting__campaign_report", since, until)
+    entities = lake.entities(as_of=as_of).whole()
+    budget_holders = _budget_holders(entities)
+    known = entities.select(_ACCOUNT).unique()
+
+    days_of_campaigns = campaigns.join(
+        budget_holders.filter(pl.col("level") == Level.CAMPAIGN.value),
+        left_on=[*_ACCOUNT, "campaign_id"],
+        right_on=[*_ACCOUNT, "arm_id"],
+    ).with_columns(arm_id=pl.col("campaign_id"))
+    days_of_ad_groups = ad_groups.join(
+        budget_holders.filter(pl.col("level") == Level.AD_GROUP.value),
+        left_on=[*_ACCOUNT, "ad_group_id"],
+        right_on=[*_ACCOUNT, "arm_id"],
+        suffix="_holder",
+    ).with_columns(arm_id=pl.col("ad_group_id"))
+    imported = _imported_days(ad_groups.join(known, on=_ACCOUNT, how="anti"))
+    delivered = (pl.col("spend") > 0) | (pl.col("impressions") > 0)
+    days = pl.concat(
+        [_as_arm_days(part.filter(delivered)) for part in (days_of_campaigns, days_of_ad_groups, imported)]
+    )
+    running = budget_holders.filter("runs").select(list(ARMS_SCHEMA)).cast(pl.Schema(ARMS_SCHEMA))
+    arms = pl.concat([running, _imported_arms(imported)])
+    return days.sort("platform", "account_id", "arm_id", "date_day"), arms.sort("platform", "account_id", "arm_id")
+
+
+def maturity_vintages(lake: Lake, since: date, until: date) -> pl.DataFrame:
+    """One row per platform, account, report day and age: platform, account_id, date_day, age_days, conversions, value.
+
+    Sums over the account at that vintage, from account-level files, or from ad-level ones on days without any. A
+    vintage without rows counts as zero conversions; two fetches at the same age leave the newer one.
+    """
+    account_files = lake.raw_files("insights_account", since=since, until=until)
+    covered = {(file.platform, file.account_id, file.day) for file in account_files}
+    ad_files = [
+        file
+        for file in lake.raw_files("insights_ad", since=since, until=until)
+        if (file.platform, file.account_id, file.day) not in covered
+    ]
+    return pl.concat([_vintage_sums(account_files, "insights_account"), _vintage_sums(ad_files, "insights_ad")]).sort(
+        "platform", "account_id", "date_day", "age_days"
+    )
+
+
+def _budget_holders(entities: pl.DataFrame) -> pl.DataFrame:
+    """Entities that hold a daily budget, with level, arm_id, campaign_id, objective, budget, and whether they run."""
+    active, daily = pl.col("status") == EntityStatus.ACTIVE.value, pl.col("budget_period") == BudgetPeriod.DAILY.value
+    facts = [*_ACCOUNT, "currency", "level"]
+    campaigns = entities.filter(pl.col("level") == Level.CAMPAIGN.value).with_columns(active=active)
+    parents = campaigns.select(
+        *_ACCOUNT, parent_id="entity_id", campaign_objective="objective", campaign_active="active"
+    )
+    ad_groups = (
+        entities.filter(pl.col("level") == Level.AD_GROUP.value, pl.col("budget").is_not_null())
+        .join(parents, on=[*_ACCOUNT, "parent_id"], how="left")
+        .select(
+            *facts,
+            arm_id="entity_id",
+            campaign_id="parent_id",
+            objective=pl.coalesce("campaign_objective", "objective"),
+            budget=pl.col("budget").cast(pl.Float64),
+            runs=active & daily & pl.col("campaign_active").fill_null(value=True),
+        )
+    )
+    holders_below = ad_groups.select(*_ACCOUNT, entity_id="campaign_id").unique()
+    own = campaigns.filter(pl.col("budget").is_not_null()).join(holders_below, on=[*_ACCOUNT, "entity_id"], how="anti")
+    of_campaigns = own.select(
+        *facts,
+        arm_id="entity_id",
+        campaign_id="entity_id",
+        objective="objective",
+        budget=pl.col("budget").cast(pl.Float64),
+        runs=active & daily,
+    )
+    return pl.concat([of_campaigns, ad_groups])
+
+
+def _imported_days(rows: pl.DataFrame) -> pl.DataFrame:
+    """Ad-group days of accounts without entities, one row per ad group: an export may name one under two campaigns."""
+    by_spend = pl.col("spend").sum().over("platform", "account_id", "ad_group_id", "campaign_id")
+    keys = [*_ACCOUNT, "ad_group_id"]
+    main = rows.with_columns(weight=by_spend).sort("weight", "campaign_id", descending=[True, False])
+    campaign_of = main.unique(keys, keep="first").select(*keys, main_campaign="campaign_id")
+    return (
+        rows.join(campaign_of, on=keys)
+        .group_by(*keys, "main_campaign", "currency", "date_day")
+        .agg(
+            pl.col("spend", "conversions", "conversions_value", "impressions").sum(),
+            pl.col("age_days").max(),
+        )
+        .rename({"main_campaign": "campaign_id"})
+        .with_columns(arm_id=pl.col("ad_group_id"), objective=pl.lit(""))
+    )
+
+
+def _imported_arms(days: pl.DataFrame) -> pl.DataFrame:
+    """Budget = spend of the account's last RECENT_DAYS reported days / their number; an arm that stopped has none."""
+    reported = days.select(*_ACCOUNT, "date_day").unique()
+    recent = reported.filter(pl.col("date_day").rank("dense", descending=True).over(_ACCOUNT) <= RECENT_DAYS)
+    count = recent.group_by(_ACCOUNT).agg(recent_days=pl.len())
+    spent = (
+        days.join(recent, on=[*_ACCOUNT, "date_day"])
+        .group_by(*_ACCOUNT, "campaign_id", "arm_id", "objective", "currency")
+        .agg(total=pl.col("spend").cast(pl.Float64).sum())
+        .join(count, on=_ACCOUNT)
+        .filter(pl.col("total") > 0)
+    )
+    return spent.with_columns(budget=pl.col("total") / pl.col("recent_days")).select(list(ARMS_SCHEMA))
+
+
+def _as_arm_days(rows: pl.DataFrame) -> pl.DataFrame:
+    measures = pl.col("spend", "conversions", "conversions_value").cast(pl.Float64).fill_null(0.0)
+    return rows.with_columns(measures, pl.col("objective").fill_null("")).select(
+        pl.col(name).cast(dtype) for name, dtype in ARM_DAYS_SCHEMA.items()
+    )
+
+
+def _vintage_sums(files: list[RawFile], dataset: str) -> pl.DataFrame:
+    schema = {
+        "platform": pl.String(),
+        "account_id": pl.String(),
+        "date_day": pl.Date(),
+        "fetched_at": pl.Datetime("us", "UTC"),
+    }
+    whole, _ = newest_whole(files, key=lambda file: file.path)
+    stamps = [(file.platform, file.account_id, file.day, file.fetched_at) for file in whole]
+    vintages = pl.DataFrame(stamps, schema=schema, orient="row").unique()
+    rows = read_raw(whole, dataset).frame
+    sums = rows.group_by("platform", "account_id", "date_day", "fetched_at").agg(
+        pl.col("conversions", "conversions_value").cast(pl.Float64).sum()
+    )
+    zones = rows.group_by("platform", "account_id").agg(pl.col("timezone").last())
+    aged = (
+        vintages.join(sums, on=list(schema), how="left")
+        .join(zones, on=["platform", "account_id"])  # an account that never reported a row teaches nothing
+        .with_columns(pl.col("conversions", "conversions_value").fill_null(0.0))
+    )
+    return (
+        aged.with_columns(age_days=_local_age(aged))
+        .sort("fetched_at")
+        .unique(["platform", "account_id", "date_day", "age_days"], keep="last")
+        .select("platform", "account_id", "date_day", "age_days", "conversions", "conversions_value")
+    )
+
+
+def _local_age(rows: pl.DataFrame) -> pl.Series:
+    """Days from the report day to the fetch, both in the account's zone (a zone per row, so zone by zone)."""
+    age = pl.lit(None, dtype=pl.Int64())
+    for zone in rows.get_column("timezone").unique():
+        local = pl.col("fetched_at").dt.convert_time_zone(zone).dt.date()
+        days = (local - pl.col("date_day")).dt.total_days().clip(0)
+        age = pl.when(pl.col("timezone") == zone).then(days).otherwise(age)
+    return rows.select(age.alias("age_days")).to_series()

@@ -1,0 +1,95 @@
+"""What the marts look like and how they are read. The same columns as dbt/models/marts, checked on every promotion."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from stakazo_pipelines.errors import LakeError
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.lake.files import torn_reason
+from stakazo_pipelines.lake.frames import INSTANT, MONEY
+
+_RATIOS = ("cpm", "cpc", "link_cpc", "ctr", "link_ctr", "cvr", "cpa", "roas", "aov", "frequency")
+
+
+def _schema(*entities: str) -> Mapping[str, Any]:
+    keys = {"date_day": pl.Date(), "platform": pl.String(), "account_id": pl.String(), "account_name": pl.String()}
+    named = {f"{entity}_{part}": pl.String() for entity in entities for part in ("id", "name")}
+    facts = {
+        "currency": pl.String(),
+        "timezone": pl.String(),
+        "attribution_window": pl.String(),
+        "fetched_at": INSTANT,
+        "age_days": pl.Int64(),
+        "maturity": pl.Float64(),
+        "reported_level": pl.String(),
+        "impressions": pl.Int64(),
+        "clicks": pl.Int64(),
+        "link_clicks": pl.Int64(),
+        "spend": MONEY,
+        "conversions": MONEY,
+        "conversions_value": MONEY,
+        "reach": pl.Int64(),
+        "video_plays": pl.Int64(),
+        "engagements": pl.Int64(),
+    }
+    return {**keys, **named, **facts, **dict.fromkeys(_RATIOS, pl.Float64())}
+
+
+MART_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    "ad_reporting__account_report": _schema(),
+    "ad_reporting__campaign_report": _schema("campaign"),
+    "ad_reporting__ad_group_report": _schema("campaign", "ad_group"),
+    "ad_reporting__ad_report": _schema("campaign", "ad_group", "ad"),
+}
+MART_MODELS = tuple(MART_SCHEMAS)
+
+
+def mart_schema(model: str) -> Mapping[str, Any]:
+    """Columns and types of a mart. Raises LakeError for a name that is none."""
+    if model not in MART_SCHEMAS:
+        raise LakeError(f"no mart {model!r}; there are {', '.join(MART_MODELS)}")
+    return MART_SCHEMAS[model]
+
+
+def day_file(lake: Lake, model: str, day: date) -> Path:
+    """Where one day of a mart lies."""
+    return lake.root / "marts" / model / f"date_day={day}" / "data.parquet"
+
+
+def mart_days(lake: Lake, model: str, *, since: date = date.min, until: date = date.max) -> list[date]:
+    """Days of a mart that were ever built, in order (a day may be empty)."""
+    mart_schema(model)
+    return [day for day, _ in _day_files(lake, model, since, until)]
+
+
+def read_mart(lake: Lake, model: str, since: date, until: date) -> pl.DataFrame:
+    """Rows of `since`..`until` inclusive, ordered by day; no rows when none was built.
+
+    Raises LakeError naming the file when one cannot be read.
+    """
+    schema = dict(mart_schema(model))
+    paths = [path for _, path in _day_files(lake, model, since, until)]
+    if not paths:
+        return pl.DataFrame(schema=schema)
+    try:
+        return pl.scan_parquet(paths, schema=schema, hive_partitioning=False, extra_columns="ignore").collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        torn = [f"{path}: {reason}" for path in paths if (reason := torn_reason(path))]
+        detail = "; ".join(torn) or str(error).splitlines()[0]
+        raise LakeError(f"{model}: {detail}; build those days again") from error
+
+
+def _day_files(lake: Lake, model: str, since: date, until: date) -> list[tuple[date, Path]]:
+    folder = lake.root / "marts" / model
+    if not folder.is_dir():
+        return []
+    days = []
+    for entry in folder.iterdir():
+        key, _, value = entry.name.partition("=")
+        if key == "date_day" and since <= date.fromisoformat(value) <= until:
+            days.append((date.fromisoformat(value), entry / "data.parquet"))
+    return sorted((day, path) for day, path in days if path.is_file())
