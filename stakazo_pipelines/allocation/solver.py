@@ -15,6 +15,7 @@ from stakazo_pipelines.errors import AllocationError
 
 MAX_GAP = 1e-6  # relative to the optimum; the solver is usually at 1e-12
 _ROUNDS = 120
+_CRUMB = 1e-13  # relative: sums that agree this far are the same sum
 _NOTHING = 1e-9  # a relative gain below this is rounding noise
 
 
@@ -113,29 +114,30 @@ def _grouped(problem: AllocationProblem, curves: Curves, groups: Groups) -> tupl
     least = np.maximum(sums(curves.lower), low)
     most = np.clip(sums(productive), low, high)
 
-    if problem.total >= float(most.sum()):
+    if problem.total >= float(most.sum()) * (1 - _CRUMB):  # money to spare: worth nothing but to capped groups
         room = np.minimum(sums(curves.upper), high) - most
-        extra = problem.total - float(most.sum()) if problem.spend_all else 0.0
-        target = most + room * (extra / room.sum() if room.sum() > 0 else 0.0)
-        spend, price = fill(curves, target, member)
-        return spend, price[member], -np.inf
-    if problem.total <= float(least.sum()):
+        extra = max(problem.total - float(most.sum()), 0.0) if problem.spend_all else 0.0
+        spend, price = fill(curves, most + room * (extra / room.sum() if room.sum() > 0 else 0.0), member)
+        return spend, np.where(most >= high, price, -np.inf)[member], -np.inf
+    if problem.total <= float(least.sum()) * (1 + _CRUMB):  # no more than the floors: dearer than anything unbought
         spend, price = fill(curves, least, member)
-        shadow = float(price[(least > low) | (low == 0)].max(initial=-np.inf))
-        return spend, price[member], shadow
+        shadow = float(price.max())
+        return spend, np.where(least > sums(curves.lower), price, shadow)[member], shadow
 
     log_price = _group_price(problem, curves, member, low, high, float(least.sum()))
     wanted = sums(curves.spend(log_price))
-    bound = (wanted <= low) & (low > 0) | (wanted >= high)
+    at_low, at_high = (wanted <= low) & (low > 0), wanted >= high
+    bound = at_low | at_high
     target = np.where(bound, np.clip(wanted, low, high), 0.0)
     shared = count + 1
-    segment = np.where(bound[member], member, shared)
-    rest = problem.total - float(target.sum())
-    if not (segment == shared).any():
-        spend, price = fill(curves, target, member)
-        return spend, price[member], log_price
+    segment: Ints = np.where(bound[member], member, shared)
+    rest = max(problem.total - float(target.sum()), 0.0)
     spend, price = fill(curves, np.append(target, rest), segment)
-    return spend, price[segment], float(price[shared])
+    # The outer price is the one that also suits the binding groups where the shared sum is flat in the price.
+    # A capped group's money is worth at least the shadow price, a forced group's at most (either, if it is pinned).
+    own = np.where(at_high & ~at_low, np.maximum(price[:-1], log_price), price[:-1])
+    own = np.where(at_low & ~at_high, np.minimum(own, log_price), own)
+    return spend, np.append(own, log_price)[segment], log_price
 
 
 def _group_price(

@@ -29,7 +29,8 @@ class Curves:
     def of(problem: AllocationProblem) -> "Curves":
         with np.errstate(divide="ignore"):
             q = np.log(problem.scale) + np.log(problem.elasticity) - np.log(problem.ref_spend)
-        upper = np.minimum(problem.upper, max(problem.total, float(problem.lower.max())))
+        # No arm can spend more than the total: a finite stand-in for upper bounds that cannot bind.
+        upper = np.minimum(problem.upper, 2 * max(problem.total, float(problem.lower.max())))
         return Curves(np.log(problem.ref_spend), q, 1 / (1 - problem.elasticity), problem.lower, upper)
 
     def within(self, lower: Floats, upper: Floats) -> "Curves":
@@ -46,7 +47,7 @@ class Curves:
         return np.clip(np.where(np.isneginf(self.q), 0.0, free), self.lower, self.upper)
 
     def log_marginal(self, spend: Floats) -> Floats:
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a barren arm at no spend is -inf + inf
             return np.where(np.isneginf(self.q), -np.inf, self.q - (np.log(spend) - self.log_ref) / self.b)
 
 
