@@ -1,4 +1,4 @@
-"""ROAS, marginal ROAS and the response curve of every arm, with 90 % intervals and a state that says how far to trust them."""
+"""ROAS, marginal ROAS and response curve of every arm, with 90 % intervals and a state: how far to trust them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,9 +57,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 class Estimates:
     """One row an arm, columns as `SCHEMA`; NULL where undefined (no value ever reported, no delivery, no budget).
 
-    ROAS columns are posterior medians and 5 % and 95 % quantiles, of the mean of the next 7 days at today's budget (at the
-    reference spend when there is no budget). The curve's parameters are jointly normal; elasticity is then truncated to
-    (ELASTICITY_MIN, ELASTICITY_MAX).
+    ROAS columns are posterior medians and 5 % and 95 % quantiles of the mean of the next 7 days at today's budget (at
+    the reference spend when there is no budget). The curve's parameters are jointly normal; elasticity is then
+    truncated to (ELASTICITY_MIN, ELASTICITY_MAX).
     """
 
     frame: pl.DataFrame
@@ -110,8 +110,8 @@ def estimate(
 ) -> Estimates:
     """Estimate every arm in `arms` from its days in the policy's window up to `as_of`.
 
-    `arm_days` has one row per arm and day with delivery (spend, conversions, value as reported so far, `age_days` of the
-    report); `arms` has the keys and today's budget. Platforms without a maturity curve take the default one.
+    `arm_days` has one row per arm and day with delivery (spend, conversions, value as reported so far, `age_days` of
+    the report); `arms` has the keys and today's budget. Platforms without a maturity curve take the default one.
     Raises MeasurementError on impossible input (see `panel.check_days`).
     """
     panel = build_panel(arm_days=arm_days, arms=arms, as_of=as_of, window_days=settings.window_days, maturity=maturity)
@@ -126,7 +126,7 @@ def estimate(
 
 
 def _evidence(panel: Panel, as_of: date, memory_days: float) -> pl.DataFrame:
-    """Per arm: days, conversions and spend in the window, last day, maturity of its recent days, and the mature evidence."""
+    """Per arm: days, conversions, spend, last day, maturity of its recent days, and discounted mature conversions."""
     last = panel.days - 1
     recent = pl.col("day") > pl.col("day").max() - RECENT_DAYS
     sums = panel.rows.group_by("arm").agg(
@@ -200,7 +200,7 @@ def _returns(panel: Panel, posterior: ArmPosterior, target: float) -> pl.DataFra
 
 
 def _log_elasticity(mean: Array, sd: Array) -> tuple[Array, Array, Array]:
-    """Mean and variance of log elasticity under its truncated normal, and its regression on elasticity (7 quantiles)."""
+    """Mean and variance of log elasticity under its truncated normal, and its slope on elasticity (7 quantiles)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(7)
     weights = weights / weights.sum()
     logs = [np.log(_truncated(np.full_like(mean, node), mean, sd)) for node in nodes]

@@ -1,7 +1,7 @@
-"""One pass over the days for all arms at once: each arm's drifting level and fixed elasticity, each account's shared days.
+"""One pass over the days for all arms at once: arms' drifting levels and elasticities, accounts' shared days.
 
-State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)) and day-of-week effects that sum to
-zero. Counts are negative-binomial; an arm learns from a day with the account's shared effect as the *other* arms show it.
+State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)) and day-of-week effects that
+sum to zero. Counts are negative-binomial; an arm learns from a day given the shared effect as the *other* arms show it.
 """
 
 from dataclasses import dataclass

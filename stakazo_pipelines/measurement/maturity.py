@@ -107,7 +107,7 @@ def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURI
 
 
 def _learn_one(after: IntArray, until: IntArray, seen: IntArray, count: Array, prior: MaturityCurve) -> MaturityCurve:
-    """EM for the arrival shares of ages 0..28, each cell being `count` arrivals in (after, until] of days seen to `seen`."""
+    """EM for the arrival shares of ages 0..28; a cell is `count` arrivals in (after, until] of days seen to `seen`."""
     counts = count * COUNT_WEIGHT
     bins = np.arange(MATURE_AGE + 1)
     inside = (bins[None, :] > after[:, None]) & (bins[None, :] <= until[:, None])

@@ -1,4 +1,4 @@
-"""From long frames to dense, scale-free arrays: what the filter reads, and the account references that undo the scaling."""
+"""From long frames to dense, scale-free arrays: what the filter reads, and the references that undo the scaling."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
 from stakazo_pipelines.measurement.filtering import Series
 from stakazo_pipelines.measurement.maturity import MaturityCurve, maturity_of
 from stakazo_pipelines.measurement.pooling import Tree
@@ -154,17 +154,14 @@ def _reference(rows: pl.DataFrame, table: pl.DataFrame, window_days: int) -> Arr
     """Recent geometric mean of an arm's spend; its budget, else its account's typical spend, when it has none."""
     weight = 0.5 ** ((window_days - 1 - rows["day"].to_numpy()) / REFERENCE_HALF_LIFE)
     arm, count = rows["arm"].to_numpy(), len(table)
-    total = np.bincount(arm, weight, count)
-    mean = np.bincount(arm, weight * np.log(np.maximum(rows["spend"].to_numpy(), 1e-12)), count)
+    total = sum_by(arm, weight, count)
+    mean = sum_by(arm, weight * np.log(np.maximum(rows["spend"].to_numpy(), 1e-12)), count)
     own = np.where(total > 0, mean / np.where(total > 0, total, 1.0), np.nan)
     budget = table["budget"].fill_null(0.0).to_numpy()
     own = np.where(np.isnan(own) & (budget > 0), np.log(np.where(budget > 0, budget, 1.0)), own)
     typical = (
-        table.select("unit")
-        .with_columns(pl.Series("own", own).fill_nan(None))
-        .select(pl.col("own").median().over("unit"))
-        .to_series()
-        .fill_null(0.0)
+        table.select("unit", pl.Series("own", own).fill_nan(None))
+        .select(pl.col("own").median().over("unit").fill_null(0.0))["own"]
         .to_numpy()
     )
     return np.asarray(np.exp(np.where(np.isnan(own), typical, own)), dtype=np.float64)
@@ -181,16 +178,16 @@ def _references(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[Array, Array]:
     of_row = unit[rows["arm"].to_numpy()]
     counts = rows["conversions"].fill_null(0.0).to_numpy()
     told = rows["conversions"].is_not_null().to_numpy()
-    conversions = np.bincount(of_row, counts, units)
-    exposure = np.bincount(of_row, rows["spend"].to_numpy() * rows["share"].to_numpy() * told, units)
-    value = np.bincount(of_row, rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
-    valued = np.bincount(of_row, counts * rows["value"].is_not_null().to_numpy(), units)
+    conversions = sum_by(of_row, counts, units)
+    exposure = sum_by(of_row, rows["spend"].to_numpy() * rows["share"].to_numpy() * told, units)
+    value = sum_by(of_row, rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
+    valued = sum_by(of_row, counts * rows["value"].is_not_null().to_numpy(), units)
     known = (value > 0) & (valued > 0)
     unit_value = np.where(known, value / np.where(known, valued, 1.0), np.nan)
     rate = np.where(exposure > 0, (conversions + 0.5) / np.where(exposure > 0, exposure, 1.0), np.nan)
     frame = table.group_by("unit").agg(pl.col("currency").first()).sort("unit")
     for currency in frame["currency"].unique():
-        here = frame["currency"].eq_missing(pl.lit(currency) if currency is None else currency).to_numpy()
+        here = frame["currency"].eq_missing(currency).to_numpy()
         if np.any(known & here):
             unit_value = np.where(here & np.isnan(unit_value), np.median(unit_value[known & here]), unit_value)
         if np.any((exposure > 0) & here):

@@ -1,7 +1,7 @@
 """Partial pooling over the tree arm < campaign < account's objective < account < platform < all.
 
-Exact Gaussian message passing: every arm gets the prior that all the others give it (its own data left out), so that few
-siblings give a wide prior and many a narrow one, with no point estimate of a group mean in between.
+Exact Gaussian message passing: every arm gets the prior that all the others give it (its own data left out), so that
+few siblings give a wide prior and many a narrow one, with no point estimate of a group mean in between.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
 
 TREE_LEVELS = ("arm", "campaign", "objective", "account", "platform")
 
@@ -53,16 +53,17 @@ def send_up(tree: Tree, *, mean: Array, precision: Array, sds: Sequence[float], 
     sent_precision: list[Array] = []
     sent_weighted: list[Array] = []
     evidence = 0.0
-    own_precision, own_mean = precision, mean
+    own_precision: Array = precision
+    own_mean: Array = mean
     for level, parent in enumerate(tree.parents):
         message = own_precision / (1.0 + own_precision * sds[level] ** 2)
         weighted = message * own_mean
         sent_precision.append(message)
         sent_weighted.append(weighted)
         size = tree.sizes[level + 1]
-        total = np.bincount(parent, message, size)
-        total_weighted = np.bincount(parent, weighted, size)
-        square = np.bincount(parent, weighted * own_mean, size)
+        total = sum_by(parent, message, size)
+        total_weighted = sum_by(parent, weighted, size)
+        square = sum_by(parent, weighted * own_mean, size)
         if level == len(tree.parents) - 1:
             total, total_weighted = total + 1.0 / root[1], total_weighted + root[0] / root[1]
             square = square + root[0] ** 2 / root[1]
@@ -86,8 +87,8 @@ def leave_one_out(
     above_weighted = np.array([root[0] / root[1]])
     for level in reversed(range(len(tree.parents))):
         parent, size = tree.parents[level], tree.sizes[level + 1]
-        total = above_precision + np.bincount(parent, up.precision[level], size)
-        weighted = above_weighted + np.bincount(parent, up.weighted[level], size)
+        total = above_precision + sum_by(parent, up.precision[level], size)
+        weighted = above_weighted + sum_by(parent, up.weighted[level], size)
         # Rounding may leave a hair below what came from above, which is always there.
         rest = np.maximum(total[parent] - up.precision[level], above_precision[parent])
         rest_mean = (weighted[parent] - up.weighted[level]) / rest

@@ -25,11 +25,11 @@ __all__ = ["Population", "fit_population", "subsample"]
 
 _ROUNDS = 2
 _STEP = 1e-3
-# Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit persistence,
-# log weekday.
-_DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
-_SDS_SPREAD = 0.6  # of log standard deviations in the trees
-_ELASTICITY_SDS_SPREAD = 0.35  # single arms say little about it: hold it near the default
+# Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit
+# persistence, log weekday.
+DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
+SDS_SPREAD = 0.6  # of log standard deviations in the trees
+ELASTICITY_SDS_SPREAD = 0.35  # single arms say little about it: hold it near the default
 
 
 def fit_population(
@@ -59,13 +59,13 @@ def fit_population(
     def panel_of(most: int) -> Panel:
         chosen = known.filter(pl.col("arm_id").is_in(subsample(known, most, seed).implode()))
         return build_panel(
-            arm_days=chosen, arms=_arms_of(chosen), as_of=until, window_days=window_days, maturity=maturity
+            arm_days=chosen, arms=arms_of(chosen), as_of=until, window_days=window_days, maturity=maturity
         )
 
     wide = panel_of(max_pooled_arms)
     narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms)
     defaults = prior or Population()
-    population = _fit_value(wide, population, defaults)
+    population = fit_value(wide, population, defaults)
     for _ in range(_ROUNDS):
         population = _fit_spreads(wide, population, defaults)
         population = _fit_dynamics(narrow, population, defaults)
@@ -83,34 +83,32 @@ def subsample(arm_days: pl.DataFrame, most: int, seed: int) -> pl.Series:
     return totals["arm_id"][np.minimum((start + step * np.arange(most)).astype(np.int64), len(totals) - 1)]
 
 
-def _arms_of(arm_days: pl.DataFrame) -> pl.DataFrame:
+def arms_of(arm_days: pl.DataFrame) -> pl.DataFrame:
     latest = arm_days.sort("date_day").group_by("arm_id").agg(pl.col(ARM_COLUMNS[1:]).last()).sort("arm_id")
     return latest.with_columns(budget=pl.lit(None, dtype=pl.Float64))
 
 
-def _fit_value(panel: Panel, population: Population, defaults: Population) -> Population:
+def fit_value(panel: Panel, population: Population, defaults: Population) -> Population:
     variation = value_variation(panel)
     cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
     evidence = value_evidence(panel, memory_days=population.memory_days)
     told = evidence.conversions > 0
     precision = np.where(told, 1.0 / np.log1p(cv**2 / np.where(told, evidence.conversions, 1.0)), 0.0)
-    sds, _ = _fit_tree(panel.tree, evidence.log_ratio, precision, defaults.value_sds, _SDS_SPREAD, VALUE_ROOT)
+    sds, _ = _fit_tree(panel.tree, evidence.log_ratio, precision, defaults.value_sds, SDS_SPREAD, VALUE_ROOT)
     return replace(population, value_cv=cv, value_sds=sds)
 
 
 def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
     """Spreads of level and elasticity over the tree, and the mean elasticity, from the arms' sites."""
     _, _, sites = run_passes(panel, population, passes=2)
-    level_sds, _ = _fit_tree(
-        panel.tree, sites.level, sites.level_precision, defaults.level_sds, _SDS_SPREAD, LEVEL_ROOT
-    )
+    level_sds, _ = _fit_tree(panel.tree, sites.level, sites.level_precision, defaults.level_sds, SDS_SPREAD, LEVEL_ROOT)
     root = (defaults.elasticity_mean, defaults.elasticity_mean_sd**2)
     sds, (mean, variance) = _fit_tree(
         panel.tree,
         sites.elasticity,
         sites.elasticity_precision,
         defaults.elasticity_sds,
-        _ELASTICITY_SDS_SPREAD,
+        ELASTICITY_SDS_SPREAD,
         root,
     )
     return replace(
@@ -174,18 +172,18 @@ def _fit_dynamics(panel: Panel, population: Population, defaults: Population) ->
     score = _stacked_score(panel.series, prior, copies=2 * len(centre) + 1)
 
     def loss(packed: Array) -> tuple[float, Array]:
-        steps = _STEP * np.vstack([np.zeros(len(centre)), np.diag(_DYNAMICS_SPREAD), -np.diag(_DYNAMICS_SPREAD)])
+        steps = _STEP * np.vstack([np.zeros(len(centre)), np.diag(DYNAMICS_SPREAD), -np.diag(DYNAMICS_SPREAD)])
         points = packed + steps
-        losses = -score(points) + 0.5 * np.sum(((points - centre) / _DYNAMICS_SPREAD) ** 2, axis=1)
+        losses = -score(points) + 0.5 * np.sum(((points - centre) / DYNAMICS_SPREAD) ** 2, axis=1)
         size = len(centre)
-        gradient = (losses[1 : size + 1] - losses[size + 1 :]) / (2 * _STEP * _DYNAMICS_SPREAD)
+        gradient = (losses[1 : size + 1] - losses[size + 1 :]) / (2 * _STEP * DYNAMICS_SPREAD)
         return float(losses[0]), gradient
 
     def scaled(unit: Array) -> tuple[float, Array]:
-        height, slope = loss(centre + unit * _DYNAMICS_SPREAD)
-        return height, slope * _DYNAMICS_SPREAD
+        height, slope = loss(centre + unit * DYNAMICS_SPREAD)
+        return height, slope * DYNAMICS_SPREAD
 
-    start = np.clip((_pack(population) - centre) / _DYNAMICS_SPREAD, -3.5, 3.5)
+    start = np.clip((_pack(population) - centre) / DYNAMICS_SPREAD, -3.5, 3.5)
     found = minimize(
         scaled,
         start,
@@ -194,7 +192,7 @@ def _fit_dynamics(panel: Panel, population: Population, defaults: Population) ->
         bounds=[(-3.5, 3.5)] * len(centre),
         options={"maxiter": 20, "ftol": 1e-7},
     )
-    return _unpack(population, centre + found.x * _DYNAMICS_SPREAD)
+    return _unpack(population, centre + found.x * DYNAMICS_SPREAD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From a panel and a population to every arm's posterior: alternate the filter over days and the pooling over the tree."""
+"""From a panel and a population to every arm's posterior: filter over the days, pool over the tree, in turn."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
