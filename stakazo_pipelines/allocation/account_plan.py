@@ -126,7 +126,7 @@ def _optimum(arm_ids: list[str], limits: Limits, curve: ExpectedCurve, total: in
 
 
 def _rounded(exact: Floats, limits: Limits, total: int, min_change: float) -> Ints:
-    """Whole units; arms that do not move stay out of it, and those that do keep to the smallest change, if it can be."""
+    """Whole units; arms that stay are left out, and those that move keep to the smallest change if the total allows."""
     current = limits.current
     up, down = exact - current >= _HALF, current - exact >= _HALF
     least = np.ceil(current * min_change - 1e-9).astype(np.int64)

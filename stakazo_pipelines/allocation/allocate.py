@@ -11,7 +11,7 @@ import polars as pl
 from stakazo_pipelines.allocation.account_plan import AccountPlan, Limits, plan_account
 from stakazo_pipelines.allocation.guardrails import ChangeLedger, bounds
 from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve, Gains, expected_curve, gains
-from stakazo_pipelines.allocation.problem import Floats, Ints
+from stakazo_pipelines.allocation.problem import Flags, Floats, Ints
 from stakazo_pipelines.errors import AllocationError
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.vocabulary import ArmState, Binding
@@ -88,11 +88,13 @@ def allocate(
     account = np.repeat(np.arange(len(names)), [len(rows) for rows in slices])
 
     gain = _gains(estimates, table, account, current / units, proposed / units, seed)
+    dropped = False
     for index, (plan, rows) in enumerate(zip(plans, slices, strict=True)):
         if plan.total == int(current[rows].sum()) and not plan.reason and not gain.account_mean[index] > 0:
+            dropped = True
             plans[index] = _dropped(plan, current[rows], float(gain.account_mean[index]))
     proposed = np.concatenate([plan.proposed for plan in plans])
-    if any(plan.reason for plan in plans):
+    if dropped:
         gain = _gains(estimates, table, account, current / units, proposed / units, seed)
     summaries = tuple(
         _summary(table, rows, plan, current[rows], int(units[rows[0]]), gain, index)
@@ -151,7 +153,7 @@ def _plan(
     current: Ints,
     units: int,
     curve: ExpectedCurve,
-    held: "np.typing.NDArray[np.bool_]",
+    held: Flags,
     policy: Policy,
     ledger: ChangeLedger,
     total: float | None,
@@ -220,7 +222,7 @@ def _summary(
 ) -> AccountSummary:
     reason = plan.reason
     if plan.total != plan.asked:
-        reason = "; ".join(filter(None, [f"{_short(plan, units)}", reason]))
+        reason = "; ".join(filter(None, [_short(plan, units), reason]))
     first = int(rows[0])
     return AccountSummary(
         account_id=table["account_id"][first],
@@ -244,8 +246,8 @@ def _summary(
 def _short(plan: AccountPlan, units: int) -> str:
     asked, total = plan.asked / units, plan.total / units
     return (
-        f"the total of {asked:,.2f} asked for is out of reach of this plan's bounds; the nearest, {total:,.2f}, is used "
-        f"({abs(asked - total):,.2f} {'less' if total < asked else 'more'})"
+        f"the total of {asked:,.2f} asked for is out of reach of this plan's bounds; the nearest, {total:,.2f}, "
+        f"is used ({abs(asked - total):,.2f} {'less' if total < asked else 'more'})"
     )
 
 

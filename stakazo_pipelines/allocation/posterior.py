@@ -1,4 +1,4 @@
-"""What the posterior says about money: the expected curve that is maximised, and the gain of a move with its interval."""
+"""What the posterior says about money: the expected curve to maximise, and a move's gain with its interval."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,7 +21,7 @@ class CurvePosterior(Protocol):
     def frame(self) -> pl.DataFrame: ...
 
     def draws(self, n: int, seed: int) -> tuple[Floats, Floats]:
-        """n posterior draws of (log value at ref_spend, elasticity), each n x arms in the frame's order."""
+        """Return n posterior draws of (log value at ref_spend, elasticity), each n x arms in the frame's order."""
         ...
 
 
@@ -36,8 +36,8 @@ class ExpectedCurve:
 def expected_curve(frame: pl.DataFrame, current: Floats) -> ExpectedCurve:
     """The power curve with the level and slope of the posterior mean at today's budget.
 
-    With (log value v, elasticity e) jointly normal and L = log(current / ref), the mean of exp(v + e L) is the lognormal
-    moment exp(m_v + m_e L + (s_v^2 + 2 r s_v s_e L + s_e^2 L^2) / 2). Its logarithm has the slope
+    With (log value v, elasticity e) jointly normal and L = log(current / ref), the mean of exp(v + e L) is the
+    lognormal moment exp(m_v + m_e L + (s_v^2 + 2 r s_v s_e L + s_e^2 L^2) / 2). Its logarithm has the slope
     m_e + r s_v s_e + s_e^2 L, which is this curve's elasticity (within the range that measurement allows). So level and
     marginal are exact where the budget is; away from it the neglected term is s_e^2 (log of the move)^2 / 2, below
     0.1 % of value for a move of 20 % at s_e = 0.2. Arms without a curve or a budget get scale 0: they must be held.
@@ -85,7 +85,6 @@ def gains(
     if moved.size:
         count = int(np.clip(_CELLS // len(posterior.frame), 100, _DRAWS))
         log_value, elasticity = posterior.draws(count, seed)
-        ref = posterior.frame["ref_spend"].to_numpy()[row[moved]]
         order = moved[np.argsort(account[moved], kind="stable")]
         ref = posterior.frame["ref_spend"].to_numpy()
         for chunk in np.split(order, np.flatnonzero(np.diff(account[order])) + 1):
