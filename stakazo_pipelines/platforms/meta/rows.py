@@ -148,17 +148,18 @@ def _actions(row: Mapping[str, object]) -> tuple[Decimal, Decimal, int]:
     )
 
 
-def _by_type(stats: object, field: str) -> dict[object, Mapping[str, object]]:
+def _by_type(stats: object, field: str) -> dict[str, Mapping[str, object]]:
     if stats is None:
         return {}
     if not isinstance(stats, list):
         raise WireError(field, "not a list")
-    found: dict[object, Mapping[str, object]] = {}
+    found: dict[str, Mapping[str, object]] = {}
     for stat in stats:
         if not isinstance(stat, dict):
             raise WireError(field, "an entry is not an object")
-        if (kind := stat.get("action_type")) in found:
-            raise WireError(field, f"{kind!r} twice")
+        kind = stat.get("action_type")
+        if not isinstance(kind, str) or kind in found:
+            raise WireError(field, f"action_type missing, not text or twice: {str(kind)[:40]!r}")
         found[kind] = stat
     return found
 

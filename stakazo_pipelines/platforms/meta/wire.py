@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 LARGEST = Decimal(10) ** 12  # what the lake's Decimal(18, 6) can hold
+_DIGITS = 18  # of a count; what an Int64 holds for sure
 _MICRO = Decimal("0.000001")
 
 
@@ -44,14 +45,14 @@ def text(row: Mapping[str, object], field: str) -> str:
 def count(row: Mapping[str, object], field: str) -> int:
     """A required whole number, not negative."""
     value = row.get(field)
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
         return int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        if value < 0:
-            raise WireError(field, f"negative: {value}")
-        return value
+        if 0 <= value < 10**_DIGITS:
+            return value
+        raise WireError(field, "negative" if value < 0 else "out of range")
     raise WireError(field, "missing" if value is None else f"not a whole number: {_shown(value)}")
 
 
@@ -69,8 +70,10 @@ def amount(row: Mapping[str, object], field: str) -> Decimal:
         number = Decimal(value if isinstance(value, str) else str(value))
     except InvalidOperation:
         raise WireError(field, f"not a number: {_shown(value)}") from None
-    if not number.is_finite() or not 0 <= number < LARGEST:
-        raise WireError(field, f"{'negative' if number < 0 else 'out of range'}: {_shown(value)}")
+    if not number.is_finite() or number >= LARGEST:
+        raise WireError(field, f"out of range: {_shown(value)}")
+    if number < 0:
+        raise WireError(field, f"negative: {_shown(value)}")
     exponent = number.as_tuple().exponent
     return number.quantize(_MICRO) if isinstance(exponent, int) and exponent < -6 else number
 
@@ -82,11 +85,11 @@ def instant(row: Mapping[str, object], field: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise WireError(field, f"not an instant: {_shown(value)}") from None
-    if moment.tzinfo is None:
-        raise WireError(field, f"an instant without an offset: {_shown(value)}")
-    return moment.astimezone(UTC)
+    raise WireError(field, f"an instant without an offset: {_shown(value)}")
 
 
 def to_form(value: object) -> str:
