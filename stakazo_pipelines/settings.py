@@ -9,7 +9,8 @@ from sqlalchemy.exc import ArgumentError
 
 from stakazo_pipelines.errors import ConfigError
 
-META_LIVE_URL = "https://graph.facebook.com"
+LIVE_URLS = {"meta": "https://graph.facebook.com"}
+SANDBOX_TOKEN = "sandbox"  # noqa: S105 - opens only the simulated world
 
 
 class Settings(BaseSettings):
@@ -25,7 +26,7 @@ class Settings(BaseSettings):
     tiktok_access_token: SecretStr | None = Field(default=None, validation_alias="TIKTOK_ACCESS_TOKEN")
     linkedin_access_token: SecretStr | None = Field(default=None, validation_alias="LINKEDIN_ACCESS_TOKEN")
     secret_key: SecretStr | None = Field(default=None, validation_alias="SECRET_KEY")
-    meta_base_url: str = Field(default=META_LIVE_URL, validation_alias="META_BASE_URL")
+    meta_base_url: str = Field(default=LIVE_URLS["meta"], validation_alias="META_BASE_URL")
 
     @property
     def lake_root(self) -> Path:
@@ -40,14 +41,37 @@ class Settings(BaseSettings):
         """SQLite in the home, or DATABASE_URL with its driver spelled out."""
         if self.database_url is None or not self.database_url.get_secret_value():
             return make_url(f"sqlite:///{(self.home / 'operations.db').resolve()}")
-        return postgres_url(self.database_url.get_secret_value())
+        return database_url(self.database_url.get_secret_value())
+
+    def base_url(self, platform: str) -> str:
+        """Where a platform is reached: the sandbox while one is set, else the live host or its override."""
+        if self.sandbox_url is not None:
+            return self.sandbox_url
+        if platform == "meta":
+            return self.meta_base_url
+        raise ConfigError(f"no base URL is known for platform {platform!r}")
+
+    def token(self, platform: str) -> SecretStr:
+        """The platform's token. A live token never reaches the sandbox. Raises ConfigError where none is set."""
+        if self.sandbox_url is not None:
+            return SecretStr(SANDBOX_TOKEN)
+        found: SecretStr | None = getattr(self, f"{platform}_access_token", None)
+        if found is None or not found.get_secret_value():
+            raise ConfigError(
+                f"{platform}: no token; set {platform.upper()}_ACCESS_TOKEN, "
+                f"or take {platform} out of `platforms` in {self.policy_file}"
+            )
+        return found
 
 
-def postgres_url(raw: str) -> URL:
-    """`postgres://` and `postgresql://` with the psycopg2 driver named: SQLAlchemy 2.1 would take psycopg 3 otherwise."""
+def database_url(raw: str) -> URL:
+    """`postgres://` and `postgresql://` with the psycopg2 driver named: SQLAlchemy 2.1 would take psycopg 3 otherwise.
+
+    A SQLite URL is taken as it is. Raises ConfigError, without the URL, for anything else.
+    """
     try:
         url = make_url(raw)
-    except ArgumentError:  # the message of the original would show the password
+    except ArgumentError:
         raise ConfigError("DATABASE_URL is not a URL; expected postgresql://user:password@host:port/name") from None
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
         return url.set(drivername="postgresql+psycopg2")

@@ -1,0 +1,135 @@
+"""Where the next unit of money earns most, and what is decided to do about it."""
+
+from dataclasses import asdict
+
+import polars as pl
+from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, MaterializeResult, MetadataValue, asset
+
+from assets.ingest import OWNERS
+from assets.metadata import table
+from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
+from assets.pictures import budget_moves
+from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
+from stakazo_pipelines.cycle.budgets import ALLOCATIONS, account_facts, allocate_day
+from stakazo_pipelines.cycle.changes import decide, ledgers
+from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.quality import out_of_bounds
+
+DECISIONS = "decisions"
+_SHOWN = [
+    "account_id", "arm_id", "currency", "current_budget", "proposed_budget", "marginal_roas", "expected_gain",
+    "expected_gain_low", "expected_gain_high", "state", "binding",
+]  # fmt: skip
+
+
+@asset(
+    deps=[ESTIMATES, "account_readiness"],
+    group_name="allocation",
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+    partitions_def=REPORT_DAYS,
+    backfill_policy=RANGE_RUNS,
+    check_specs=[
+        AssetCheckSpec(
+            "within_bounds",
+            asset=ALLOCATIONS,
+            blocking=True,
+            description="No proposal is further from today's budget than policy's step, and no account's total grows.",
+        )
+    ],
+    description=(
+        "The daily budgets that earn most under the estimates, for the same total per account: exact, within policy's "
+        "steps, minimums, cumulative caps and holds. Binding says what keeps each budget from moving further."
+    ),
+)
+def budget_allocations(
+    context: AssetExecutionContext,
+    lake: LakeResource,
+    policy: PolicyResource,
+    operations: OperationsResource,
+    clock: ClockResource,
+) -> MaterializeResult[None]:
+    opened, rules = lake.open(), policy.load()
+    with operations.open() as database:
+        for day in as_days(list(context.partition_keys)):
+            now = clock.now()
+            facts = account_facts(opened, now.date())
+            result = allocate_day(opened, rules, day, facts=facts, ledgers=ledgers(database, facts, now))
+            opened.write_asset(ALLOCATIONS, day, result.frame)
+    violations = out_of_bounds(
+        result.frame, step_cap=rules.allocation.step_cap, growth=rules.guardrails.max_budget_growth
+    )
+    accounts = pl.DataFrame([asdict(summary) for summary in result.accounts])
+    moves = result.frame.filter(pl.col("proposed_budget") != pl.col("current_budget"))
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": result.frame.height,
+            "moves": moves.height,
+            "accounts": table(accounts),
+            "budgets": budget_moves(result.frame),
+            "largest_gains": table(moves.sort("expected_gain", descending=True).select(_SHOWN)),
+            "policy": MetadataValue.md(f"```yaml\n{policy.text()}\n```"),
+        },
+        check_results=[
+            AssetCheckResult(
+                check_name="within_bounds", passed=violations.is_empty(), metadata={"violations": table(violations)}
+            )
+        ],
+    )
+
+
+@asset(
+    key=DECISIONS,
+    deps=[ALLOCATIONS],
+    group_name="allocation",
+    owners=OWNERS,
+    kinds={"sqlalchemy"},
+    partitions_def=REPORT_DAYS,
+    backfill_policy=RANGE_RUNS,
+    description=(
+        "What the one arbiter made of every proposal: at most one action per entity, stops and holds first. On record "
+        "with the rule, thresholds and inputs as they were known."
+    ),
+)
+def decisions(
+    context: AssetExecutionContext,
+    lake: LakeResource,
+    policy: PolicyResource,
+    operations: OperationsResource,
+    clock: ClockResource,
+) -> MaterializeResult[None]:
+    opened, rules = lake.open(), policy.load()
+    with operations.open() as database:
+        for day in as_days(list(context.partition_keys)):
+            proposals = opened.read_asset(ALLOCATIONS, day)
+            cycle, made = decide(database, proposals, rules, day=day, now=clock.now())
+            rows = pl.DataFrame(
+                [
+                    {
+                        "cycle": cycle,
+                        "platform": one.candidate.entity.platform,
+                        "account_id": one.candidate.entity.account_id,
+                        "entity": f"{one.candidate.entity.level} {one.candidate.entity.id}",
+                        "action": one.candidate.kind.value,
+                        "before": str(one.candidate.before),
+                        "after": str(one.candidate.after),
+                        "outcome": one.outcome.value,
+                        "reason": one.reason,
+                    }
+                    for one in made
+                ],
+                schema=dict.fromkeys(
+                    ("cycle", "platform", "account_id", "entity", "action", "before", "after", "outcome", "reason"),
+                    pl.String(),
+                ),
+            )
+            opened.write_asset(DECISIONS, day, rows)
+    outcomes = rows.group_by("outcome").len().sort("outcome")
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": rows.height,
+            "cycle": cycle,
+            **{f"decisions_{outcome}": count for outcome, count in outcomes.iter_rows()},
+            "decisions": table(rows),
+        }
+    )

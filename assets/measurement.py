@@ -1,0 +1,232 @@
+"""What each unit of money earns: readiness of the data, the population model, ROAS estimates and response curves."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+
+import polars as pl
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+
+from assets.ingest import OWNERS
+from assets.metadata import table
+from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
+from assets.pictures import maturity_curve, response_curves_plot, roas_forest
+from resources import ClockResource, LakeResource, PolicyResource
+from stakazo_pipelines import marts
+from stakazo_pipelines.cycle.returns import (
+    CURVES,
+    ESTIMATES,
+    POPULATION,
+    curve_points,
+    estimate_day,
+    learned_maturity,
+    refit_population,
+)
+from stakazo_pipelines.measurement.estimate import Estimates
+from stakazo_pipelines.measurement.maturity import MATURE_AGE
+from stakazo_pipelines.quality import readiness
+from stakazo_pipelines.vocabulary import ArmState
+
+REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "campaign", "ad_group", "ad")]
+_READINESS_DAYS = 7
+
+
+@asset(
+    deps=REPORTS,
+    group_name="measurement",
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+    partitions_def=REPORT_DAYS,
+    backfill_policy=RANGE_RUNS,
+    check_specs=[
+        AssetCheckSpec(
+            "fresh_and_reconciled",
+            asset="account_readiness",
+            blocking=True,
+            description=(
+                "At least one account has a recent report whose ads add up to its own total. Accounts that do not "
+                "keep their budgets; the others go on."
+            ),
+        )
+    ],
+    description=(
+        "Which accounts' data may be acted upon on this day: reported recently, and the ads' spend adds up to the "
+        "account's total, which is fetched separately."
+    ),
+)
+def account_readiness(
+    context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource
+) -> MaterializeResult[None]:
+    opened, rules = lake.open(), policy.load()
+    for day in as_days(list(context.partition_keys)):
+        since = day - timedelta(days=_READINESS_DAYS - 1)
+        verdicts = readiness(
+            marts.read_mart(opened, "ad_reporting__account_report", since=since, until=day),
+            marts.read_mart(opened, "ad_reporting__ad_report", since=since, until=day),
+            day=day,
+            tolerance=rules.ingest.reconciliation_tolerance,
+            max_age_days=rules.measurement.stale_after_days,
+        )
+        opened.write_asset("account_readiness", day, verdicts)
+    unready = verdicts.filter(~pl.col("ready"))
+    return MaterializeResult(
+        metadata={"dagster/row_count": verdicts.height, "accounts": table(verdicts)},
+        check_results=[
+            AssetCheckResult(
+                check_name="fresh_and_reconciled",
+                passed=unready.is_empty() and not verdicts.is_empty(),
+                severity=(AssetCheckSeverity.ERROR if unready.height == verdicts.height else AssetCheckSeverity.WARN),
+                metadata={"not_ready": table(unready)},
+            )
+        ],
+    )
+
+
+@asset(
+    deps=REPORTS,
+    group_name="measurement",
+    owners=OWNERS,
+    kinds={"pymc"},
+    check_specs=[
+        AssetCheckSpec(
+            "sampler_converged",
+            asset=POPULATION,
+            description="R-hat, effective sample size and divergences of the fit. A bad fit is not kept: the last good one stays.",
+        )
+    ],
+    description=(
+        "What is common to all arms, by full Bayesian sampling (PyMC): how returns and elasticities vary between ad "
+        "groups, how noisy days are. Refit weekly; every daily estimate starts from the newest one."
+    ),
+)
+def response_population(lake: LakeResource, policy: PolicyResource, clock: ClockResource) -> MaterializeResult[None]:
+    as_of = clock.now().date()
+    # PyMC stays out of this process: its import and compiled code would weigh on every later step.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        fit = pool.submit(refit_population, lake.open(), policy.load(), as_of).result()
+    figures = {name: float(value) for name, value in fit.diagnostics.items()}
+    return MaterializeResult(
+        metadata={"as_of": str(as_of), "population": MetadataValue.json(fit.population.to_json()), **figures},
+        check_results=[
+            AssetCheckResult(
+                check_name="sampler_converged",
+                passed=fit.acceptable,
+                severity=AssetCheckSeverity.WARN,
+                metadata=figures,
+            )
+        ],
+    )
+
+
+@asset(
+    deps=[*REPORTS, "stg_entities", "account_readiness", POPULATION],
+    group_name="measurement",
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+    partitions_def=REPORT_DAYS,
+    backfill_policy=RANGE_RUNS,
+    check_specs=[
+        AssetCheckSpec(
+            "intervals_in_order",
+            asset=ESTIMATES,
+            blocking=True,
+            description="Every estimate lies within its own interval and is above zero; no arm stands twice.",
+        ),
+        AssetCheckSpec(
+            "most_money_is_measured",
+            asset=ESTIMATES,
+            description="Arms that can be acted upon (state ok) hold at least half of the budgets; warns below.",
+        ),
+    ],
+    description=(
+        "What each budget holder (an arm: an ad group, or a campaign with its own budget) earns per unit of money at "
+        "today's budget, and what the next unit would earn, with 90 % intervals, corrected for conversions that are "
+        "still to come. State says whether there is enough, mature and recent data to act on."
+    ),
+)
+def roas_estimates(
+    context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource
+) -> MaterializeResult[None]:
+    opened, rules = lake.open(), policy.load()
+    for day in as_days(list(context.partition_keys)):
+        frame = estimate_day(opened, rules, day).frame
+        opened.write_asset(ESTIMATES, day, frame)
+    disordered = frame.filter(
+        (pl.col("roas") < pl.col("roas_low"))
+        | (pl.col("roas") > pl.col("roas_high"))
+        | (pl.col("roas_low") < 0)
+        | pl.struct("platform", "account_id", "arm_id").is_duplicated()
+    )
+    measured = _budget_share(frame, ArmState.OK)
+    ages = list(range(MATURE_AGE + 1))
+    shares = {name: curve.fraction(pl.Series(ages).to_numpy()) for name, curve in learned_maturity(opened, day).items()}
+    counts = {f"arms_{state}": int((frame["state"] == state.value).sum()) for state in ArmState}
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": frame.height,
+            **counts,
+            "budget_share_measured": measured,
+            "roas_intervals": roas_forest(frame, target=rules.measurement.target_roas),
+            "maturity": maturity_curve(ages, {name: list(values) for name, values in shares.items()}),
+            "largest_budgets": table(frame.sort("budget", descending=True).select(_SHOWN)),
+        },
+        check_results=[
+            AssetCheckResult(
+                check_name="intervals_in_order", passed=disordered.is_empty(), metadata={"rows": table(disordered)}
+            ),
+            AssetCheckResult(
+                check_name="most_money_is_measured",
+                passed=measured >= 0.5,
+                severity=AssetCheckSeverity.WARN,
+                metadata={"budget_share_measured": measured},
+            ),
+        ],
+    )
+
+
+@asset(
+    deps=[ESTIMATES],
+    group_name="measurement",
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+    partitions_def=REPORT_DAYS,
+    backfill_policy=RANGE_RUNS,
+    description=(
+        "Expected daily value of each arm at a quarter to three times today's budget, with 90 % bands: what raising or "
+        "cutting a budget would do."
+    ),
+)
+def response_curves(context: AssetExecutionContext, lake: LakeResource) -> MaterializeResult[None]:
+    opened = lake.open()
+    for day in as_days(list(context.partition_keys)):
+        estimates = Estimates.from_frame(opened.read_asset(ESTIMATES, day))
+        curve = curve_points(estimates, seed=day.toordinal())
+        opened.write_asset(CURVES, day, curve)
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": curve.height,
+            "curves": response_curves_plot(estimates.frame, curve),
+            "points": table(curve),
+        }
+    )
+
+
+_SHOWN = ["arm_id", "account_id", "currency", "state", "budget", "roas", "roas_low", "roas_high", "marginal_roas"]
+
+
+def _budget_share(frame: pl.DataFrame, state: ArmState) -> float:
+    """Share of the budgets held by arms of a state, the mean over currencies (they cannot be added)."""
+    shares = frame.group_by("currency").agg(
+        share=pl.col("budget").filter(pl.col("state") == state.value).sum() / pl.col("budget").sum()
+    )
+    mean = shares["share"].mean()
+    return float(mean) if isinstance(mean, float) else 0.0

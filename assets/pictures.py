@@ -1,0 +1,99 @@
+"""Plots for asset metadata: small PNGs inside Markdown, which is what the Dagster UI renders."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import polars as pl
+from dagster import MarkdownMetadataValue, MetadataValue
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+MAX_PNG_BYTES = 50_000  # stored with every event: a larger picture would bloat the event log
+_BLUE, _ORANGE, _GREY = "#2563eb", "#ea580c", "#9ca3af"
+
+
+def roas_forest(estimates: pl.DataFrame, *, target: float, most: int = 24) -> MarkdownMetadataValue:
+    """ROAS with its 90 % interval, the arms with the largest budgets first. Greyed where the state is not ok."""
+    rows = estimates.filter(pl.col("roas").is_not_null()).sort("budget", descending=True).head(most).reverse()
+    figure, axes = _canvas(height=1.2 + 0.2 * max(rows.height, 4))
+    for place, row in enumerate(rows.iter_rows(named=True)):
+        colour = _BLUE if row["state"] == "ok" else _GREY
+        axes.plot([row["roas_low"], row["roas_high"]], [place, place], color=colour, linewidth=2)
+        axes.plot(row["roas"], place, "o", color=colour, markersize=4)
+    axes.axvline(target, color=_ORANGE, linewidth=1, linestyle="--")
+    axes.set_yticks(range(rows.height), [_short(arm) for arm in rows["arm_id"]], fontsize=7)
+    axes.set_xlabel(f"ROAS at today's budget, 90 % interval (dashed: target {target:g}; grey: not enough to act on)")
+    return _markdown(figure, "ROAS intervals of the arms with the largest budgets")
+
+
+def budget_moves(allocations: pl.DataFrame, *, most: int = 20) -> MarkdownMetadataValue:
+    """Budget before and after, in percent of before, the largest moves first (currencies side by side)."""
+    share = (pl.col("proposed_budget").cast(pl.Float64) / pl.col("current_budget").cast(pl.Float64) - 1) * 100
+    moved = allocations.with_columns(change=share).filter(pl.col("change").abs() > 0)
+    rows = moved.sort(pl.col("change").abs(), descending=True).head(most).sort("change")
+    figure, axes = _canvas(height=1.2 + 0.22 * max(rows.height, 4))
+    colours = [_BLUE if change > 0 else _ORANGE for change in rows["change"]]
+    axes.barh(range(rows.height), rows["change"].to_list(), color=colours)
+    labels = [
+        f"{_short(row['arm_id'])}  {row['current_budget']:,} > {row['proposed_budget']:,} {row['currency']}"
+        for row in rows.iter_rows(named=True)
+    ]
+    axes.set_yticks(range(rows.height), labels, fontsize=7)
+    axes.axvline(0, color="black", linewidth=0.6)
+    axes.set_xlabel(f"change of the daily budget in percent ({moved.height} of {allocations.height} arms move)")
+    return _markdown(figure, "Budgets before and after")
+
+
+def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: int = 9) -> MarkdownMetadataValue:
+    """Expected daily value against daily spend with its 90 % band for the largest arms; a dot marks today's budget."""
+    rows = estimates.filter(pl.col("state") == "ok").sort("budget", descending=True).head(most)
+    lines = max(1, -(-rows.height // 3))
+    figure = Figure(figsize=(8, 1.0 + 1.7 * lines), dpi=80, layout="constrained")
+    grid = figure.subplots(lines, 3, squeeze=False).ravel()
+    for axes, row in zip(grid, rows.iter_rows(named=True), strict=False):
+        points = curve.filter(pl.col("arm_id") == row["arm_id"], pl.col("account_id") == row["account_id"])
+        axes.fill_between(points["spend"], points["value_low"], points["value_high"], color=_BLUE, alpha=0.15)
+        axes.plot(points["spend"], points["value"], color=_BLUE, linewidth=1.4)
+        axes.plot(row["budget"], row["roas"] * row["budget"], "o", color=_ORANGE, markersize=5)
+        axes.set_title(f"{_short(row['arm_id'])} ({row['currency']})", fontsize=7)
+        axes.tick_params(labelsize=6)
+    for axes in grid[rows.height :]:
+        axes.set_visible(False)
+    figure.supxlabel("daily spend (dot: today's budget)", fontsize=7)
+    figure.supylabel("expected value a day", fontsize=7)
+    return _markdown(figure, "Response curves of the arms with the largest budgets")
+
+
+def maturity_curve(ages: Sequence[int], fractions: dict[str, Sequence[float]]) -> MarkdownMetadataValue:
+    """Share of the eventual conversions that is reported at each age, a line per platform."""
+    figure, axes = _canvas(height=2.6)
+    for platform, values in fractions.items():
+        axes.plot(ages, values, marker="o", markersize=3, label=platform)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("age of the report day in days")
+    axes.set_ylabel("share of conversions reported")
+    axes.legend(fontsize=7)
+    return _markdown(figure, "Conversion maturity")
+
+
+def _canvas(*, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, height), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7)
+    axes.xaxis.label.set_size(8)
+    return figure, axes
+
+
+def _short(arm_id: str) -> str:
+    return arm_id if len(arm_id) <= 30 else f"…{arm_id[-28:]}"
+
+
+def _markdown(figure: Figure, alt: str) -> MarkdownMetadataValue:
+    for dpi in (80, 60, 40):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=dpi)
+        if buffer.tell() <= MAX_PNG_BYTES:
+            break
+    return MetadataValue.md(f"![{alt}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})")

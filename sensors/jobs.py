@@ -1,0 +1,38 @@
+"""The jobs an analyst sees, schedules and starts by hand. Each is a selection of assets; partitions come from them."""
+
+from dagster import AssetSelection, define_asset_job, in_process_executor
+
+from assets.measurement import response_population
+from stakazo_pipelines.cycle.returns import POPULATION
+
+# A process per step would add seconds of start-up to steps that take a tenth of one; parallelism comes from runs.
+_EXECUTOR = in_process_executor
+
+INGEST_GROUPS = ("ingest", "staging", "marts")
+DECISION_GROUPS = ("measurement", "allocation", "publishing")
+
+ingest_job = define_asset_job(
+    "ingest",
+    selection=AssetSelection.groups(*INGEST_GROUPS),
+    executor_def=_EXECUTOR,
+    description="Read every platform and rebuild the marts of the days in the partition range.",
+)
+
+decide_job = define_asset_job(
+    "decide",
+    selection=AssetSelection.groups(*DECISION_GROUPS) - AssetSelection.assets(response_population),
+    executor_def=_EXECUTOR,
+    description=(
+        "Estimate, allocate, decide, publish and verify for one report day. Only the newest complete day is published; "
+        "for older days the same assets show what would have been done."
+    ),
+)
+
+population_job = define_asset_job(
+    "refit_population",
+    selection=AssetSelection.assets(POPULATION),
+    executor_def=_EXECUTOR,
+    description="Sample the population model anew (PyMC, about a minute).",
+)
+
+JOBS = (ingest_job, decide_job, population_job)

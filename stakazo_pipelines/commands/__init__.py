@@ -1,0 +1,1 @@
+"""What `stakazo …` does, a module per group of commands; `cli.py` puts them together."""

@@ -1,0 +1,104 @@
+"""What each arm earns on a day: estimates, curves and the population model, from the marts of the lake.
+
+Days are report days: the estimate of day D uses reports of days up to D, and proposes budgets from then on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from stakazo_pipelines import marts
+from stakazo_pipelines.errors import LakeError
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.measurement import curves
+from stakazo_pipelines.measurement.estimate import Estimates, estimate
+from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.maturity import MaturityCurve, learn_maturity
+from stakazo_pipelines.measurement.population import fit_population
+from stakazo_pipelines.measurement.population_pymc import sample_population
+from stakazo_pipelines.policy import Policy
+
+POPULATION = "response_population"
+ESTIMATES = "roas_estimates"
+CURVES = "response_curves"
+_CURVE_GRID = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # of today's budget
+_CURVE_DRAWS = 400
+_VINTAGE_DAYS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationFit:
+    """A sampled population, the sampler's figures, and whether they allow to use it."""
+
+    population: Population
+    diagnostics: Mapping[str, float]
+    acceptable: bool
+
+
+def learned_maturity(lake: Lake, day: date) -> dict[str, MaturityCurve]:
+    """Conversion delay by platform, from the vintages of the last months up to `day`."""
+    return learn_maturity(marts.maturity_vintages(lake, day - timedelta(days=_VINTAGE_DAYS), day))
+
+
+def estimate_day(lake: Lake, policy: Policy, day: date) -> Estimates:
+    """Estimates of every running arm from what is known of the days up to `day`.
+
+    The population is the newest good one sampled on or before the day after `day`, else an empirical-Bayes fit.
+    """
+    as_of = day + timedelta(days=1)
+    arm_days, arms = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
+    maturity = learned_maturity(lake, day)
+    population = newest_population(lake, as_of) or fit_population(
+        arm_days, maturity, as_of=as_of, window_days=policy.measurement.window_days, seed=day.toordinal()
+    )
+    return estimate(
+        arm_days=arm_days,
+        arms=arms,
+        as_of=as_of,
+        maturity=maturity,
+        population=population,
+        settings=policy.measurement,
+    )
+
+
+def newest_population(lake: Lake, as_of: date) -> Population | None:
+    """The last good population on or before `as_of`, None when none was sampled yet."""
+    days = lake.asset_days(POPULATION, until=as_of)
+    if not days:
+        return None
+    row = lake.read_asset(POPULATION, days[-1]).row(0, named=True)
+    return Population.from_json(row)
+
+
+def refit_population(lake: Lake, policy: Policy, as_of: date) -> PopulationFit:
+    """Sample the population from the days before `as_of`; kept in the lake only when the sampler converged."""
+    arm_days, _ = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
+    if arm_days.is_empty():
+        raise LakeError(f"no report days before {as_of}: materialize the marts first")
+    maturity = learned_maturity(lake, as_of - timedelta(days=1))
+    population, diagnostics = sample_population(arm_days, maturity, as_of=as_of, seed=as_of.toordinal())
+    fit = PopulationFit(population, diagnostics.figures(), diagnostics.acceptable)
+    if fit.acceptable:
+        lake.write_asset(POPULATION, as_of, pl.DataFrame([population.to_json()]))
+    return fit
+
+
+def curve_points(estimates: Estimates, *, seed: int) -> pl.DataFrame:
+    """Expected value a day on a grid of budgets: arm_id, account_id, platform, currency, share, spend, value, low, high."""
+    frame = estimates.frame.filter(pl.col("roas").is_not_null(), pl.col("budget") > 0)
+    log_value, elasticity = Estimates(frame).draws(_CURVE_DRAWS, seed)
+    budget, ref_spend = frame["budget"].to_numpy(), frame["ref_spend"].to_numpy()
+    points = []
+    for share in _CURVE_GRID:
+        spend = budget * share
+        values = curves.value(spend, log_value=log_value, elasticity=elasticity, ref_spend=ref_spend)
+        low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
+        points.append(
+            frame.select("arm_id", "account_id", "platform", "currency").with_columns(
+                share=pl.lit(share), spend=spend, value=middle, value_low=low, value_high=high
+            )
+        )
+    return pl.concat(points).sort("platform", "account_id", "arm_id", "share")

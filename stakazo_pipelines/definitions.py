@@ -1,0 +1,40 @@
+"""The composition root: assets, checks, jobs, schedules, sensors and the resources they run with. Nothing else."""
+
+from pathlib import Path
+
+from dagster import Definitions, load_assets_from_modules
+from dagster_dbt import DbtCliResource
+
+from assets import allocation, measurement
+from assets.ingest import IMPORTED_INSIGHTS, ingest_assets
+from assets.marts import DBT_PROJECT, mart_assets
+from assets.publishing import publishing_assets
+from resources import ClockResource, LakeResource, OperationsResource, PlatformsResource, PolicyResource
+from sensors.jobs import JOBS
+from sensors.schedules import SCHEDULES, SENSORS
+from stakazo_pipelines.policy import load_policy
+from stakazo_pipelines.settings import Settings
+
+_settings = Settings()
+_platforms = load_policy(Path(_settings.policy_file)).platforms
+
+defs = Definitions(
+    assets=[
+        IMPORTED_INSIGHTS,
+        *[asset for platform in _platforms for asset in ingest_assets(platform)],
+        mart_assets(_platforms),
+        *load_assets_from_modules([measurement, allocation]),
+        *[asset for platform in _platforms for asset in publishing_assets(platform)],
+    ],
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    resources={
+        "clock": ClockResource(sandbox_url=_settings.sandbox_url),
+        "dbt": DbtCliResource(project_dir=DBT_PROJECT),
+        "lake": LakeResource(root=str(_settings.lake_root.resolve())),
+        "operations": OperationsResource(),
+        "platforms": PlatformsResource(sandbox_url=_settings.sandbox_url),
+        "policy": PolicyResource(path=str(_settings.policy_file)),
+    },
+)

@@ -1,0 +1,82 @@
+"""Checks on frames, as pure functions: each returns the offending rows, so that an empty frame means all is well."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+NON_NEGATIVE = ("impressions", "clicks", "link_clicks", "spend", "conversions", "conversions_value", "reach")
+
+
+def duplicated(frame: pl.DataFrame, *, keys: Sequence[str]) -> pl.DataFrame:
+    """Rows whose key occurs more than once."""
+    return frame.filter(pl.struct(keys).is_duplicated()).sort(keys)
+
+
+def negative(frame: pl.DataFrame, *, columns: Sequence[str] = NON_NEGATIVE) -> pl.DataFrame:
+    """Rows with a measure below zero."""
+    present = [column for column in columns if column in frame.columns]
+    return frame.filter(pl.any_horizontal([pl.col(column) < 0 for column in present]))
+
+
+def unreconciled(account_report: pl.DataFrame, ad_report: pl.DataFrame, *, tolerance: float) -> pl.DataFrame:
+    """Account-days where the ads' spend does not add up to the account's, beyond `tolerance` (fraction of the larger).
+
+    Returns date_day, platform, account_id, account_spend, ads_spend, gap. An account-day that only one of the two
+    grains has counts as a gap of 1. Both frames need date_day, platform, account_id and spend.
+    """
+    keys = ["date_day", "platform", "account_id"]
+    account = account_report.group_by(keys).agg(account_spend=pl.col("spend").cast(pl.Float64).sum())
+    ads = ad_report.group_by(keys).agg(ads_spend=pl.col("spend").cast(pl.Float64).sum())
+    joined = account.join(ads, on=keys, how="full", coalesce=True).with_columns(
+        pl.col("account_spend", "ads_spend").fill_null(0.0)
+    )
+    larger = pl.max_horizontal("account_spend", "ads_spend")
+    gap = pl.when(larger > 0).then((pl.col("account_spend") - pl.col("ads_spend")).abs() / larger).otherwise(0.0)
+    return joined.with_columns(gap=gap).filter(pl.col("gap") > tolerance).sort(keys)
+
+
+def missing_days(report: pl.DataFrame, *, accounts: Sequence[str], days: Sequence[date]) -> pl.DataFrame:
+    """Account-days without a report: account_id, date_day. `report` needs both columns."""
+    wanted = pl.DataFrame(
+        {"account_id": list(accounts), "date_day": [list(days)] * len(accounts)},
+        schema={"account_id": pl.Utf8, "date_day": pl.List(pl.Date)},
+    ).explode("date_day")
+    return wanted.join(report.select("account_id", "date_day").unique(), on=["account_id", "date_day"], how="anti")
+
+
+def out_of_bounds(allocations: pl.DataFrame, *, step_cap: float, growth: float) -> pl.DataFrame:
+    """Proposals further from the current budget than one step, not above zero, or of an account whose total grows.
+
+    `allocations` needs platform, account_id, current_budget and proposed_budget; `growth` is the fraction by which an
+    account's total may grow (rounding).
+    """
+    current, proposed = pl.col("current_budget"), pl.col("proposed_budget")
+    account = ["platform", "account_id"]
+    too_far = (proposed - current).abs() > current * step_cap * (1 + 1e-9) + 1e-6
+    grown = proposed.sum().over(account) > current.sum().over(account) * (1 + growth) + 1e-6
+    return allocations.filter(too_far | grown | (proposed <= 0) | proposed.is_null())
+
+
+def readiness(
+    account_report: pl.DataFrame, ad_report: pl.DataFrame, *, day: date, tolerance: float, max_age_days: int
+) -> pl.DataFrame:
+    """Which accounts' data may be acted upon for `day`: platform, account_id, last_day, gap, ready, reason.
+
+    An account is ready when its newest report day is at most `max_age_days` before `day` and the ads' spend adds up
+    to the account's on every day given. The reports should cover the recent days only.
+    """
+    keys = ["platform", "account_id"]
+    last = pl.concat([report.select(*keys, "date_day") for report in (account_report, ad_report)])
+    accounts = last.group_by(keys).agg(last_day=pl.col("date_day").max())
+    gaps = unreconciled(account_report, ad_report, tolerance=tolerance).group_by(keys).agg(gap=pl.col("gap").max())
+    age = (pl.lit(day) - pl.col("last_day")).dt.total_days()
+    reason = (
+        pl.when(age > max_age_days)
+        .then(pl.format("last report is of {}, {} days before", "last_day", age))
+        .when(pl.col("gap") > 0)
+        .then(pl.format("ads and account totals differ by {} %", (pl.col("gap") * 100).round(1)))
+        .otherwise(pl.lit(""))
+    )
+    joined = accounts.join(gaps, on=keys, how="left").with_columns(pl.col("gap").fill_null(0.0))
+    return joined.with_columns(reason=reason).with_columns(ready=pl.col("reason") == "").sort(keys)
