@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 import httpx
-import stamina
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import (
@@ -29,7 +28,10 @@ from stakazo_pipelines.platforms.http.retry import Retries, RetryRule
 _LOG = logging.getLogger(__name__)
 # The connection was never made, or never handed out: the request cannot have reached the server.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TRY_AGAIN = frozenset({408, 429})
+# Servers close idle connections after some seconds (often 5); a write on one being closed would have an unknown outcome.
+_LIMITS = httpx.Limits(keepalive_expiry=2.0)
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=60.0)
 
 
@@ -64,7 +66,14 @@ class ApiClient:
         # Jitter only keeps clients from retrying in step; nothing that is computed depends on it.
         self._jitter = random.Random()  # noqa: S311
         self._http = httpx.AsyncClient(
-            base_url=base_url, auth=auth, transport=transport, timeout=timeout, follow_redirects=False
+            base_url=base_url,
+            auth=auth,
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=False,
+            limits=_LIMITS,
+            # A proxy of the environment cannot reach this machine's own loopback.
+            trust_env=httpx.URL(base_url).host not in _LOOPBACK,
         )
 
     async def send(self, request: ApiRequest) -> ApiReply:
@@ -73,31 +82,30 @@ class ApiClient:
         Raises the PlatformError tree; an UnknownOutcomeError where a write may or may not have taken effect.
         """
         retries = Retries(self._retry, monotonic=self._monotonic, jitter=self._jitter)
-        lane = self._lanes.setdefault(request.account, asyncio.Semaphore(self._concurrency))
-        try:
-            async for attempt in stamina.retry_context(on=retries.decide, attempts=None, timeout=None):
-                with attempt:
-                    if retries.pending:
-                        _LOG.warning(
-                            "%s %s: account %s sends attempt %d after %.1f s",
-                            request.method,
-                            request.path,
-                            request.account or "(none)",
-                            retries.sent + 1,
-                            retries.pending,
-                        )
-                        await self.sleep(retries.pending)
-                    async with lane:
-                        await self._pacer.pause(request.account)
-                        retries.sent += 1
-                        return await self._once(request)
-        except PlatformError as error:
-            final = self._explained(error, request, retries)
+        while True:
+            try:
+                return await self._in_lane(request, retries)
+            except PlatformError as error:
+                wait = retries.wait_after(error)
+                if wait is None:
+                    final = self._explained(error, request, retries)
+                    break
+                where = f"{request.method} {request.path}: account {request.account or '(none)'}"
+                fault = type(error).__name__
+                _LOG.warning("%s: %s; attempt %d follows in %.1f s", where, fault, retries.sent + 1, wait)
+            await self.sleep(wait)
         # Outside of the except block: the new error has neither cause nor context.
         raise final
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    async def _in_lane(self, request: ApiRequest, retries: Retries) -> ApiReply:
+        lane = self._lanes.setdefault(request.account, asyncio.Semaphore(self._concurrency))
+        async with lane:
+            await self._pacer.pause(request.account)
+            retries.sent += 1
+            return await self._once(request)
 
     async def _once(self, request: ApiRequest) -> ApiReply:
         failure: PlatformError

@@ -1,7 +1,7 @@
 """When to send again and after how long: the server's wait if it gave one, else exponential with jitter.
 
-stamina drives the attempts; the wait itself is slept by the caller, with a sleep handed in, so that tests need no
-real time and the total can be bounded before it is spent.
+Only decides; the client sleeps, with a sleep handed in, so that tests need no real time and the total is bounded
+before it is spent. (stamina and its like sleep by themselves.)
 """
 
 import random
@@ -23,7 +23,7 @@ class RetryRule:
 
 
 class Retries:
-    """The retries of one call. `decide` is stamina's hook: False gives up, 0.0 goes on after `pending` seconds."""
+    """The retries of one call. The client counts `sent`; `gave_up` says in words why there was no further attempt."""
 
     def __init__(self, rule: RetryRule, *, monotonic: Callable[[], float], jitter: random.Random) -> None:
         self._rule = rule
@@ -31,26 +31,24 @@ class Retries:
         self._jitter = jitter
         self._began = monotonic()
         self.sent = 0
-        self.pending = 0.0
-        self.gave_up: str = ""
+        self.gave_up = ""
 
     @property
     def elapsed(self) -> float:
         return self._monotonic() - self._began
 
-    def decide(self, error: Exception) -> bool | float:
-        """Whether to go on after this error; the wait is left in `pending`."""
+    def wait_after(self, error: PlatformError) -> float | None:
+        """Seconds until the next attempt; None where there shall be none."""
         if not isinstance(error, TransientError | ThrottledError):
-            return False
+            return None
         wait = self._wait(error)
         if self.sent >= self._rule.attempts:
             self.gave_up = f"gave up after {self.sent} attempts in {self.elapsed:.0f} s"
-            return False
+            return None
         if self.elapsed + wait > self._rule.total_seconds:
             self.gave_up = f"the next attempt would have to wait {wait:.0f} s, beyond {self._rule.total_seconds:.0f} s"
-            return False
-        self.pending = wait
-        return 0.0
+            return None
+        return wait
 
     def _wait(self, error: PlatformError) -> float:
         if isinstance(error, ThrottledError):

@@ -1,4 +1,4 @@
-"""The shared HTTP layer through its port, with a dialect of its own: codes inside HTTP 200, a header token, header paging."""
+"""The shared HTTP layer with a dialect of its own: codes inside HTTP 200, a header token, paging by header."""
 
 import asyncio
 import dataclasses
@@ -248,8 +248,7 @@ def test_backoff_grows_up_to_its_ceiling(clock):
     waits = []
     for attempt in range(1, 12):
         retries.sent = attempt
-        assert retries.decide(TransientError("x")) == 0.0
-        waits.append(retries.pending)
+        waits.append(retries.wait_after(TransientError("x")))
     assert waits[0] <= 1.0
     assert 30.0 <= waits[-1] <= 60.0
-    assert retries.decide(PlatformError("x")) is False
+    assert retries.wait_after(PlatformError("x")) is None
