@@ -4,7 +4,7 @@ An arm is the entity that holds a daily budget: an ad group, or the campaign who
 export has no entities: there every ad group is an arm, and what it spent lately stands for its budget.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -47,8 +47,8 @@ def arm_days(lake: Lake, as_of: date, window_days: int) -> tuple[pl.DataFrame, p
     """(arm_days, arms) in ARM_DAYS_SCHEMA and ARMS_SCHEMA, of the `window_days` report days before `as_of`.
 
     arm_days has every arm-day with delivery, paused arms included (they inform the population); arms has those that
-    run now. Lifetime budgets are no daily budgets, so their holders are in arm_days only. Conversions that were not
-    reported at all count as 0. Raises LakeError.
+    run now. Lifetime budgets are no daily budgets, so their holders are in arm_days only. Days whose conversions were
+    not reported at all (an export without that column) are left out: missing is not zero. Raises LakeError.
     """
     since, until = as_of - timedelta(days=window_days), as_of - timedelta(days=1)
     ad_groups = read_mart(lake, "ad_reporting__ad_group_report", since, until)
@@ -69,7 +69,8 @@ def arm_days(lake: Lake, as_of: date, window_days: int) -> tuple[pl.DataFrame, p
         suffix="_holder",
     ).with_columns(arm_id=pl.col("ad_group_id"))
     imported = _imported_days(ad_groups.join(known, on=_ACCOUNT, how="anti"))
-    delivered = (pl.col("spend") > 0) | (pl.col("impressions") > 0)
+    reported = pl.col("conversions").is_not_null() & pl.col("conversions_value").is_not_null()
+    delivered = reported & ((pl.col("spend") > 0) | (pl.col("impressions") > 0))
     days = pl.concat(
         [_as_arm_days(part.filter(delivered)) for part in (days_of_campaigns, days_of_ad_groups, imported)]
     )
@@ -139,8 +140,12 @@ def _imported_days(rows: pl.DataFrame) -> pl.DataFrame:
         rows.join(campaign_of, on=keys)
         .group_by(*keys, "main_campaign", "currency", "date_day")
         .agg(
-            pl.col("spend", "conversions", "conversions_value", "impressions").sum(),
             pl.col("age_days").max(),
+            # A sum of nothing but NULLs is unknown, not 0.
+            *(
+                pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
+                for name in ("spend", "conversions", "conversions_value", "impressions")
+            ),
         )
         .rename({"main_campaign": "campaign_id"})
         .with_columns(arm_id=pl.col("ad_group_id"), objective=pl.lit(""))
@@ -163,8 +168,7 @@ def _imported_arms(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def _as_arm_days(rows: pl.DataFrame) -> pl.DataFrame:
-    measures = pl.col("spend", "conversions", "conversions_value").cast(pl.Float64).fill_null(0.0)
-    return rows.with_columns(measures, pl.col("objective").fill_null("")).select(
+    return rows.with_columns(pl.col("objective").fill_null("")).select(
         pl.col(name).cast(dtype) for name, dtype in ARM_DAYS_SCHEMA.items()
     )
 
@@ -190,18 +194,18 @@ def _vintage_sums(files: list[RawFile], dataset: str) -> pl.DataFrame:
         .with_columns(pl.col("conversions", "conversions_value").fill_null(0.0))
     )
     return (
-        aged.with_columns(age_days=_local_age(aged))
+        aged.with_columns(age_days=_local_age(zones.get_column("timezone").unique()))
         .sort("fetched_at")
         .unique(["platform", "account_id", "date_day", "age_days"], keep="last")
         .select("platform", "account_id", "date_day", "age_days", "conversions", "conversions_value")
     )
 
 
-def _local_age(rows: pl.DataFrame) -> pl.Series:
+def _local_age(zones: Iterable[str]) -> pl.Expr:
     """Days from the report day to the fetch, both in the account's zone (a zone per row, so zone by zone)."""
     age = pl.lit(None, dtype=pl.Int64())
-    for zone in rows.get_column("timezone").unique():
+    for zone in zones:
         local = pl.col("fetched_at").dt.convert_time_zone(zone).dt.date()
         days = (local - pl.col("date_day")).dt.total_days().clip(0)
         age = pl.when(pl.col("timezone") == zone).then(days).otherwise(age)
-    return rows.select(age.alias("age_days")).to_series()
+    return age
