@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TRY_AGAIN = frozenset({408, 429})
-# Servers close idle connections after some seconds (often 5); a write on one being closed would have an unknown outcome.
+# Servers close idle connections, often after 5 s; a write on one being closed would have an unknown outcome.
 _LIMITS = httpx.Limits(keepalive_expiry=2.0)
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=60.0)
 
@@ -121,7 +121,7 @@ class ApiClient:
             )
         except _NOT_SENT as error:
             failure = TransientError(f"could not connect ({type(error).__name__})", self._dialect.name)
-        except httpx.RequestError as error:
+        except (httpx.RequestError, OSError) as error:
             failure = self._lost(request, f"no answer ({type(error).__name__})", None)
         else:
             return self._read(request, response)
