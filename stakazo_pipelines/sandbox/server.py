@@ -1,0 +1,161 @@
+"""The sandbox server: all emulators and the control endpoints on one loopback port.
+
+python -m stakazo_pipelines.sandbox.server --port 0 --seed 7 --token sandbox --state FILE
+"""
+
+import argparse
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from stakazo_pipelines.sandbox.control import Control
+from stakazo_pipelines.sandbox.kernel import Kernel
+from stakazo_pipelines.sandbox.meta import MetaEmulator, MetaOptions
+from stakazo_pipelines.sandbox.world import World, WorldConfig
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Emulator(Protocol):
+    """One platform's API on the port."""
+
+    name: str
+
+    def claims(self, path: str) -> bool: ...
+
+    async def handle(self, request: Request) -> ASGIApp: ...
+
+
+class Connections:
+    """Open sockets by the client's address, so that a fault can close one without an answer."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def hang_up(self, scope: Scope) -> bool:
+        """Close the request's connection; False when there is no socket (an application called in memory)."""
+        transport = self._open.pop(tuple(scope.get("client") or ()), None)
+        if transport is None:
+            return False
+        transport.abort()
+        return True
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """An HTTP protocol class that keeps this book."""
+        book = self._open
+
+        class Booked(H11Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+                super().connection_made(transport)
+                if self.client is not None:
+                    book[self.client] = transport
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                if self.client is not None:
+                    book.pop(self.client, None)
+                super().connection_lost(exc)
+
+        return Booked
+
+
+def create_app(
+    world: World,
+    *,
+    token: str,
+    state_file: Path | None = None,
+    meta: MetaOptions | None = None,
+    connections: Connections | None = None,
+) -> Starlette:
+    """The application over a fresh world. With a state file, what happened before is replayed onto it first.
+
+    Raises EventFileError when the file belongs to another world.
+    """
+    connections = connections or Connections()
+    kernel = Kernel(world, state_file)
+    emulators: Sequence[Emulator] = [MetaEmulator(kernel, token=token, hang_up=connections.hang_up, options=meta)]
+
+    async def platforms(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        for emulator in emulators:
+            if emulator.claims(request.url.path):
+                answer = await emulator.handle(request)
+                await answer(scope, receive, send)
+                return
+        missing = JSONResponse({"error": f"no emulator serves {request.url.path}"}, status_code=404)
+        await missing(scope, receive, send)
+
+    app = Starlette(routes=[*Control(kernel).routes(), Mount("/", app=platforms)])
+    app.state.kernel = kernel
+    return app
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    seed: int = 7,
+    token: str = "sandbox",  # noqa: S107 - a simulated world's key, guards nothing
+    state_file: Path | None = None,
+    *,
+    config: WorldConfig | None = None,
+    today: datetime | None = None,
+    meta: MetaOptions | None = None,
+    ready: Callable[[int], None] | None = None,
+    allow_remote: bool = False,
+) -> None:
+    """Serve until stopped. Prints one line with the address, or calls `ready` with the port instead.
+
+    `today` bounds the world's clock (default: now). Raises ValueError for a host that is not loopback, unless allowed.
+    """
+    if host not in _LOOPBACK and not allow_remote:
+        raise ValueError(f"the sandbox listens on loopback only, not on {host}")
+    limit = (today or datetime.now(UTC)).replace(minute=0, second=0, microsecond=0)
+    world = World(replace(config or WorldConfig(seed=seed), today_limit=limit))
+    connections = Connections()
+    app = create_app(world, token=token, state_file=state_file, meta=meta, connections=connections)
+    with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        chosen = int(listening.getsockname()[1])
+        if ready is not None:
+            ready(chosen)
+        else:
+            sys.stdout.write(f"sandbox listening on http://{f'[{host}]' if ':' in host else host}:{chosen}\n")
+            sys.stdout.flush()
+        # No access log: query strings carry tokens.
+        settings = uvicorn.Config(
+            app,
+            http=connections.protocol(),
+            log_level=logging.WARNING,
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=75,
+        )
+        uvicorn.Server(settings).run(sockets=[listening])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line of the server."""
+    parser = argparse.ArgumentParser(description="Serve the simulated advertising world on loopback.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free port; the line printed says which")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--token", default="sandbox")
+    parser.add_argument("--state", type=Path, default=None, help="event file; the world resumes from it")
+    options = parser.parse_args(arguments)
+    serve(options.host, options.port, options.seed, options.token, options.state)
+
+
+if __name__ == "__main__":
+    main()
