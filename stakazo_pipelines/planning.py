@@ -1,0 +1,267 @@
+"""`stakazo plan`: from a table of ad group days to proposed budgets, without a platform, a database or Dagster.
+
+The same measurement and allocation as the pipeline's, on a frame that `table_input` has checked. Pure: no files.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+
+from stakazo_pipelines.allocation.allocate import AccountSummary, allocate
+from stakazo_pipelines.allocation.guardrails import ChangeLedger
+from stakazo_pipelines.allocation.posterior import gains
+from stakazo_pipelines.allocation.problem import Floats, Ints
+from stakazo_pipelines.allocation.rounding import round_to_total
+from stakazo_pipelines.errors import InputError
+from stakazo_pipelines.measurement.estimate import Estimates, estimate
+from stakazo_pipelines.measurement.population import fit_population
+from stakazo_pipelines.policy import Policy
+from stakazo_pipelines.table_input import REQUIRED
+from stakazo_pipelines.vocabulary import ArmState
+
+COLUMNS = (
+    "ad_group",
+    "current_budget",
+    "proposed_budget",
+    "roas",
+    "roas_low",
+    "roas_high",
+    "marginal_roas",
+    "marginal_roas_low",
+    "marginal_roas_high",
+    "expected_gain",
+    "expected_gain_low",
+    "expected_gain_high",
+    "state",
+    "binding",
+)
+BUDGET_DAYS = 7  # report days whose mean spend stands in for a budget that the table does not give
+# A larger total goes to ad groups that are `ok` as long as this grows them at most so many times more than the total.
+MAX_STRETCH = 2.0
+# ISO 4217 currencies whose smallest coin is not a hundredth.
+_WHOLE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
+_THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """frame: one row per ad group with `COLUMNS` (money per day, intervals at 90 %). summaries: one per currency."""
+
+    frame: pl.DataFrame
+    as_of: date
+    summaries: tuple[AccountSummary, ...]
+    notes: tuple[str, ...]
+
+
+def plan_table(
+    table: pl.DataFrame,
+    *,
+    policy: Policy,
+    total: Decimal | None = None,
+    as_of: date | None = None,
+    step_cap: float | None = None,
+    seed: int = 7,
+) -> PlanResult:
+    """Propose a daily budget for every ad group of a table as `table_input` makes it.
+
+    as_of: days before it are known, later rows are ignored; the day after the last row when not given. The current
+    budget is the last `budget` of the table, else the mean spend of the ad group's last 7 report days.
+    total: what to spend a day. When it differs from today's sum and the step caps cannot reach it, today's budgets are
+    first brought to it: a cut in proportion; a raise on the ad groups whose state is `ok`, in proportion, unless that
+    would stretch them more than twice as much as the total (then on all alike). The step cap then counts from there.
+    step_cap: instead of policy's; cumulative caps do not bind below it, since a plan on paper publishes nothing.
+    Raises InputError for a table without usable rows before as_of, an ad group in two currencies, or a total over
+    more than one currency.
+    """
+    notes: list[str] = []
+    known, day = _known(table, as_of, notes)
+    days, arms = _arms(known)
+    if step_cap is not None and not (np.isfinite(step_cap) and step_cap > 0):
+        raise InputError(f"the step cap must be a fraction above 0, such as 0.2, not {step_cap}")
+    if total is not None and not (total.is_finite() and total > 0):
+        raise InputError(f"the total must be an amount above 0, not {total}")
+    currencies = arms["currency"].unique().sort().to_list()
+    if total is not None and len(currencies) > 1:
+        raise InputError(
+            f"one total cannot be split over several currencies ({', '.join(currencies)}); "
+            "give a table of one currency, or leave the total out to keep each currency's own"
+        )
+    arm_days = days.with_columns((pl.lit(day) - pl.col("date_day")).dt.total_days().alias("age_days"))
+    population = fit_population(arm_days, {}, as_of=day, window_days=policy.measurement.window_days, seed=seed)
+    estimates = estimate(
+        arm_days=arm_days, arms=arms, as_of=day, maturity={}, population=population, settings=policy.measurement
+    )
+    units = {account: _minor_units(str(account)) for account in arms["account_id"].unique()}
+    start = arms if total is None else _brought_to(arms, estimates, total, policy, step_cap, units, notes)
+    result = allocate(
+        estimates=estimates,
+        arms=start,
+        policy=_on_paper(policy, step_cap),
+        ledger=ChangeLedger(),
+        total=None if total is None else float(total),
+        minor_units=units,
+        seed=seed,
+        step_cap=step_cap,
+    )
+    frame = result.frame
+    if total is not None:
+        frame = _since_today(frame, arms, estimates, seed)
+    notes += [f"{one.currency or 'all'}: {one.reason}" for one in result.accounts if one.reason]
+    labels = arms.select("arm_id", "ad_group", "order")
+    return PlanResult(
+        frame=frame.join(labels, on="arm_id").sort("order").select(COLUMNS),
+        as_of=day,
+        summaries=result.accounts,
+        notes=tuple(notes),
+    )
+
+
+def _known(table: pl.DataFrame, as_of: date | None, notes: list[str]) -> tuple[pl.DataFrame, date]:
+    if missing := [name for name in REQUIRED if name not in table.columns]:
+        raise InputError(f"the table lacks {', '.join(missing)}; found: {', '.join(table.columns) or 'nothing'}")
+    if table.is_empty():
+        raise InputError("the table has no rows")
+    day = as_of or table.select(pl.col("date").max()).item() + timedelta(days=1)
+    known = table.filter(pl.col("date") < day)
+    if known.is_empty():
+        first, last = table.select(first=pl.col("date").min(), last=pl.col("date").max()).row(0)
+        raise InputError(f"no row lies before {day}: the table runs from {first} to {last}")
+    if len(known) < len(table):
+        notes.append(f"{len(table) - len(known):,} rows of {day} and later are ignored")
+    return known, day
+
+
+def _arms(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Measurement's `arm_days` and `arms`; arms also carry the printed name `ad_group` and the row `order`.
+
+    An ad group is its platform and name, and its campaign too where one name occurs twice in a day.
+    """
+    full = known.with_columns(
+        pl.col(name).fill_null("") if name in known.columns else pl.lit("").alias(name)
+        for name in ("campaign", "platform", "currency")
+    )
+    shared = full.select(pl.struct("date", "platform", "ad_group", "currency").is_duplicated().any()).item()
+    key = ["platform", "campaign", "ad_group"] if shared else ["platform", "ad_group"]
+    full = full.sort("date", maintain_order=True).with_columns(
+        pl.concat_str([pl.col(name).str.replace_all("/", "//", literal=True) for name in key], separator=" / ").alias(
+            "arm_id"
+        )
+    )
+    budget = pl.col("budget").drop_nulls().last() if "budget" in full.columns else pl.lit(None, dtype=pl.Float64)
+    arms = (
+        full.group_by("arm_id", maintain_order=True)
+        .agg(
+            pl.col("ad_group").last(),
+            pl.col("campaign").last(),
+            pl.col("platform").last(),
+            pl.col("currency").last(),
+            pl.col("currency").n_unique().alias("currencies"),
+            budget.alias("given"),
+            pl.col("spend").tail(BUDGET_DAYS).mean().alias("recent"),
+        )
+        .sort("platform", "campaign", "ad_group")
+        .with_row_index("order")
+    )
+    several = arms.filter(pl.col("currencies") > 1)
+    if len(several):
+        raise InputError(f"ad group {several['ad_group'][0]} has rows in more than one currency; split or convert them")
+    same = pl.col("ad_group").is_duplicated()
+    where = pl.when(pl.col("campaign") != "").then("campaign").otherwise("platform")
+    named = arms.with_columns(
+        pl.when(same).then(pl.format("{} / {}", where, "ad_group")).otherwise("ad_group").alias("label"),
+        pl.concat_str(pl.lit("table/"), "currency").alias("account_id"),
+        pl.lit("").alias("objective"),
+        pl.coalesce("given", "recent").alias("budget"),
+    ).with_columns(pl.when(pl.col("label").is_duplicated()).then("arm_id").otherwise("label").alias("ad_group"))
+    keys = ["account_id", "campaign_id", "platform", "objective", "currency"]
+    arms = named.rename({"campaign": "campaign_id"}).select("arm_id", *keys, "budget", "ad_group", "order")
+    days = (
+        full.filter(pl.col("spend") > 0)
+        .select("arm_id", pl.col("date").alias("date_day"), "spend", "conversions", "conversions_value")
+        .join(arms.select("arm_id", *keys), on="arm_id", maintain_order="left")
+    )
+    return days, arms
+
+
+def _minor_units(account: str) -> int:
+    currency = account.removeprefix("table/")
+    return 1 if currency in _WHOLE else 1000 if currency in _THOUSANDTHS else 100
+
+
+def _on_paper(policy: Policy, step_cap: float | None) -> Policy:
+    """Policy without a total of its own, and with cumulative caps that leave room for the step that was asked for."""
+    step = policy.allocation.step_cap if step_cap is None else step_cap
+    rails = policy.guardrails
+    widened = {name: max(getattr(rails, name), step) for name in ("entity_24h", "account_day", "account_month")}
+    return policy.model_copy(
+        update={
+            "allocation": policy.allocation.model_copy(update={"total": None}),
+            "guardrails": rails.model_copy(update=widened),
+            "accounts": {},
+        }
+    )
+
+
+def _brought_to(
+    arms: pl.DataFrame,
+    estimates: Estimates,
+    total: Decimal,
+    policy: Policy,
+    step_cap: float | None,
+    units: dict[str, int],
+    notes: list[str],
+) -> pl.DataFrame:
+    """The arms with budgets that add up to the total, from which the step cap counts (see `plan_table`)."""
+    unit = units[arms["account_id"][0]]
+    today: Floats = arms["budget"].to_numpy()
+    sum_today, wanted = float(today.sum()), float(total)
+    if sum_today <= 0:
+        raise InputError("no ad group has a budget or spend to start from, so the total cannot be split")
+    states = arms.select("arm_id").join(estimates.frame, on="arm_id", how="left", maintain_order="left")["state"]
+    ok = np.array((states == ArmState.OK.value).to_numpy(), dtype=np.bool_)
+    factor = wanted / sum_today
+    known = float(today[ok].sum())
+    stretch = (wanted - (sum_today - known)) / known if known > 0 else np.inf
+    base = today * factor
+    if abs(factor - 1) <= 0.5 / unit / sum_today:
+        words = ""
+    elif factor < 1:
+        words = f"every budget is first cut to {factor:.1%}"
+    elif stretch <= MAX_STRETCH * factor:
+        base = np.where(ok, today * stretch, today)
+        words = f"the {int(ok.sum())} ad groups that are ok are first raised to {stretch:.1%}, the others stay"
+    else:
+        words = f"too little is known of most ad groups, so every budget is first raised to {factor:.1%}"
+    if words:
+        step = policy.allocation.step_cap if step_cap is None else step_cap
+        notes.append(
+            f"the total of {wanted:,.2f} is not today's {sum_today:,.2f}: {words}, and steps of {step:.0%} count from there"
+        )
+    low: Ints = np.zeros(len(base), dtype=np.int64)
+    whole = round_to_total(base * unit, low, np.full(len(base), np.iinfo(np.int64).max // 2), int(total * unit))
+    return arms.with_columns(pl.Series("budget", whole / unit))
+
+
+def _since_today(frame: pl.DataFrame, arms: pl.DataFrame, estimates: Estimates, seed: int) -> pl.DataFrame:
+    """The same plan told from today's budgets instead of those that the total started from."""
+    rows = estimates.frame.select("arm_id").with_row_index("row")
+    table = frame.drop("current_budget").join(
+        arms.select("arm_id", pl.col("budget").round(3).alias("current_budget")), on="arm_id", maintain_order="left"
+    )
+    gain = gains(
+        estimates,
+        row=table.join(rows, on="arm_id", maintain_order="left")["row"].cast(pl.Int64).to_numpy(),
+        account=np.zeros(len(table), dtype=np.int64),
+        accounts=1,
+        current=table["current_budget"].to_numpy(),
+        proposed=table["proposed_budget"].to_numpy(),
+        seed=seed,
+    )
+    return table.with_columns(
+        pl.Series("expected_gain", gain.mean),
+        pl.Series("expected_gain_low", gain.low),
+        pl.Series("expected_gain_high", gain.high),
+    )

@@ -1,0 +1,251 @@
+"""A user's table of `date, ad_group, spend, conversions, conversions_value` from CSV or Parquet, checked row by row.
+
+`read_table` reads a file, `clean_table` checks any frame. What cannot be used is set aside with row, column and
+reason; only a table with nothing usable is an error.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import polars as pl
+
+from stakazo_pipelines.errors import InputError
+from stakazo_pipelines.table_text import cleaned, notation_of, to_days, to_numbers
+
+REQUIRED = ("date", "ad_group", "spend", "conversions", "conversions_value")
+OPTIONAL = ("campaign", "platform", "currency", "budget")
+NUMBERS = ("spend", "conversions", "conversions_value", "budget")
+_HINTS = {
+    "date": ("day", "date_start", "date_day", "reporting_starts"),
+    "ad_group": ("ad_set", "adset", "adset_name", "ad_set_name", "ad_group_name", "adgroup", "campaign"),
+    "spend": ("cost", "amount_spent", "amount_spent_(usd)", "cost_micros"),
+    "conversions": ("purchases", "results", "orders", "post_click_conversions"),
+    "conversions_value": ("revenue", "purchase_value", "conversion_value", "value", "purchases_conversion_value"),
+}
+_DELIMITERS = ",;\t|"
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TableInput:
+    """frame: date (Date), ad_group, spend, conversions, conversions_value (Float64), then the optional columns found.
+
+    One row per ad group (with its campaign, platform, currency) and day. quarantined: row (as a spreadsheet numbers
+    it), column, reason. notes: what was taken to mean what, in words.
+    """
+
+    frame: pl.DataFrame
+    quarantined: pl.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_table(path: Path) -> TableInput:
+    """Read a CSV (any usual delimiter, UTF-8, UTF-16 or Windows-1252) or a Parquet file. Raises InputError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if content[:4] == b"PAR1":
+        try:
+            raw = pl.read_parquet(io.BytesIO(content))
+        except pl.exceptions.PolarsError as error:
+            raise InputError(f"{path}: not a readable Parquet file ({error})") from None
+        return clean_table(raw, source=str(path), first_row=1)
+    text = _decoded(content, str(path))
+    lines = text.split("\n", 1)
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; it needs the columns {', '.join(REQUIRED)}")
+    delimiter = max(_DELIMITERS, key=lines[0].count)
+    return clean_table(_parsed(text, delimiter, str(path)), source=str(path), delimiter=delimiter, first_row=2)
+
+
+def clean_table(raw: pl.DataFrame, *, source: str = "table", delimiter: str = ",", first_row: int = 1) -> TableInput:
+    """Check and convert a frame of any column types. first_row: the number of its first row in messages.
+
+    Empty conversions or values mean 0 where the column has no 0 at all (exports leave zeros blank) or where there were
+    no conversions; otherwise they are missing, and missing is not zero. Rows equal in every column are kept once; rows
+    of one ad group and day that another column tells apart (an ad, an age group) are summed; others contradict each
+    other and are set aside. Raises InputError for missing or doubled columns and when no row is left.
+    """
+    named = _named(raw, source)
+    if named.is_empty():
+        raise InputError(f"{source}: there is a header but no row")
+    notes: list[str] = []
+    found = [name for name in (*REQUIRED, *OPTIONAL) if name in named.columns]
+    days, problem = to_days(named["date"])
+    columns, reasons = {"date": days}, {"date": problem}
+    for name in found:
+        if name not in ("date", *NUMBERS):
+            text = named[name].cast(pl.String).str.strip_chars().replace("", None)
+            columns[name] = text.str.to_uppercase() if name == "currency" else text
+            wanted = name == "ad_group" or (name == "currency" and text.null_count() < len(text))
+            reasons[name] = _when(columns[name].is_null(), "is empty") if wanted else _when(text.is_null(), None)
+    if "currency" in columns and columns["currency"].null_count() < len(named):
+        wrong = ~columns["currency"].str.contains("^[A-Z]{3}$").fill_null(value=True)
+        reasons["currency"] = _first(reasons["currency"], _when(wrong, "is not a three-letter code such as USD"))
+    for name, (number, refused) in _numbers(named, [name for name in NUMBERS if name in found], delimiter).items():
+        columns[name], reasons[name] = number, _first(refused, _when(number < 0, "is negative"))
+    for name in ("conversions", "conversions_value"):
+        columns[name], reasons[name] = _blanks(name, columns, reasons[name], notes)
+    reasons["spend"] = _first(reasons["spend"], _when(columns["spend"].is_null(), "is empty"))
+
+    frame = pl.DataFrame([columns[name].alias(name) for name in found]).with_columns(
+        pl.Series("row", range(first_row, first_row + len(named)), dtype=pl.Int64)
+    )
+    blank = named.select(pl.all_horizontal(pl.all().cast(pl.String).fill_null("").str.strip_chars() == "")).to_series()
+    problems = pl.DataFrame([frame["row"], *(reasons[name].alias(name) for name in found)])
+    refused = (
+        problems.filter(~blank)
+        .unpivot(index="row", variable_name="column", value_name="reason")
+        .filter(pl.col("reason").is_not_null())
+        .sort("row", maintain_order=True)
+        .unique("row", keep="first", maintain_order=True)
+    )
+    usable = frame.filter(~blank).join(refused, on="row", how="anti", maintain_order="left")
+    usable, doubled = _one_a_day(usable, named, first_row, notes)
+    quarantined = pl.concat([refused, doubled]).sort("row")
+    if usable.is_empty():
+        raise InputError(f"{source}: none of the {len(named)} rows can be used\n{describe(quarantined)}")
+    return TableInput(usable.select(found), quarantined, tuple(notes))
+
+
+def describe(quarantined: pl.DataFrame) -> str:
+    """The first few quarantined rows, one a line, and how many more there are."""
+    lines = [f"  row {row}: {column} {reason}" for row, column, reason in quarantined.head(_SHOWN).iter_rows()]
+    more = len(quarantined) - _SHOWN
+    return "\n".join([*lines, *([f"  and {more} more"] if more > 0 else [])])
+
+
+def _decoded(content: bytes, source: str) -> str:
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings: tuple[str, ...] = ("utf-16",)
+    else:
+        encodings = ("utf-8-sig", "cp1252")
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+    raise InputError(f"{source}: neither text nor Parquet; export it as CSV (UTF-8)")
+
+
+def _parsed(text: str, delimiter: str, source: str) -> pl.DataFrame:
+    """Every column as text. Rows with too many fields lose their date, which sets them aside."""
+    try:
+        return pl.read_csv(io.BytesIO(text.encode()), separator=delimiter, infer_schema=False)
+    except pl.exceptions.PolarsError:
+        pass  # a ragged file: read it row by row
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"{source}: not readable as CSV ({error})") from None
+    header, width = rows[0], len(rows[0])
+    if len(set(header)) < width:
+        raise InputError(f"{source}: a column name appears twice in the header: {', '.join(header)}")
+    date = next((index for index, name in enumerate(header) if _plain(name) == "date"), 0)
+    kept = []
+    for row in rows[1:]:
+        fields = [*row[:width], *[""] * (width - len(row))]
+        if len(row) > width:
+            fields[date] = f"(row of {len(row)} fields under {width} columns)"
+        kept.append(fields)
+    return pl.DataFrame(kept, schema=dict.fromkeys(header, pl.String), orient="row")
+
+
+def _plain(name: str) -> str:
+    return name.strip().strip("\ufeff").lower().replace(" ", "_").replace("-", "_")
+
+
+def _named(raw: pl.DataFrame, source: str) -> pl.DataFrame:
+    """The frame under plain column names; an InputError lists what was found and what may be meant."""
+    plain = [_plain(name).removesuffix("_duplicated_0") for name in raw.columns]
+    twice = sorted({name for name in plain if plain.count(name) > 1 and name in (*REQUIRED, *OPTIONAL)})
+    if twice:
+        raise InputError(f"{source}: the column {', '.join(twice)} appears more than once; keep one")
+    if missing := [name for name in REQUIRED if name not in plain]:
+        fixes = []
+        for name in missing:
+            near = [hint for hint in _HINTS[name] if hint in plain] or get_close_matches(name, plain, 1)
+            fixes.append(f"{name} (rename {near[0]}?)" if near else name)
+        raise InputError(f"{source}: missing column {', '.join(fixes)}; found: {', '.join(raw.columns) or 'nothing'}")
+    unique = [name if plain.count(name) == 1 else f"{name} {index}" for index, name in enumerate(plain)]
+    return raw.rename(dict(zip(raw.columns, unique, strict=True)))
+
+
+def _numbers(named: pl.DataFrame, names: list[str], delimiter: str) -> dict[str, tuple[pl.Series, pl.Series]]:
+    typed = {name: named[name].dtype.is_numeric() for name in names}
+    texts = {name: cleaned(named[name]) for name in names if not typed[name]}
+    notation = notation_of(list(texts.values()), delimiter) if texts else None
+    answer = {}
+    for name in names:
+        if notation is not None and name in texts:
+            answer[name] = to_numbers(texts[name], notation)
+        else:
+            number = named[name].cast(pl.Float64)
+            answer[name] = (number, _when(~number.is_finite(), "is not a finite number"))
+    return answer
+
+
+def _blanks(
+    name: str, columns: dict[str, pl.Series], refused: pl.Series, notes: list[str]
+) -> tuple[pl.Series, pl.Series]:
+    """Empty cells become 0 where that is what they mean, and a reason where it is not known."""
+    number = columns[name]
+    empty = number.is_null() & refused.is_null()
+    if not empty.any():
+        return number, refused
+    zeros = bool((number == 0).any())
+    none_there = (columns["conversions"] == 0).fill_null(value=False) if name == "conversions_value" else ~empty
+    if not zeros and number.null_count() < len(number) and name == "conversions":
+        notes.append(f"{name}: {int(empty.sum())} empty cells are read as 0, since the column writes no 0 elsewhere")
+        return number.zip_with(~empty, pl.repeat(0.0, len(number), eager=True)), refused
+    means_zero = empty & none_there
+    number = number.zip_with(~means_zero, pl.repeat(0.0, len(number), eager=True))
+    return number, _first(refused, _when(empty & ~means_zero, "is empty; write 0 if there was none"))
+
+
+def _one_a_day(
+    usable: pl.DataFrame, named: pl.DataFrame, first_row: int, notes: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """One row per ad group and day; the rows that stand in the way of it, with reasons."""
+    keys = [name for name in ("date", "platform", "campaign", "ad_group", "currency") if name in usable.columns]
+    others = [name for name in named.columns if name not in (*REQUIRED, *OPTIONAL)]
+    rows = pl.Series("row", range(first_row, first_row + len(named)), dtype=pl.Int64)
+    extras = pl.DataFrame([rows, *(named[name].cast(pl.String) for name in others)])
+    marked = usable.join(extras.rename({name: f"other {name}" for name in others}), on="row", maintain_order="left")
+    told_apart = [*keys, *(f"other {name}" for name in others)]
+    values = [name for name in marked.columns if name != "row"]
+    copies = marked.filter(~pl.struct(values).is_first_distinct())
+    rest = marked.filter(pl.struct(values).is_first_distinct())
+    clash = rest.filter(pl.struct(told_apart).is_duplicated())
+    rest = rest.filter(~pl.struct(told_apart).is_duplicated())
+    reasons = pl.concat(
+        [
+            copies.select("row", pl.lit("ad_group").alias("column"), pl.lit("repeats an earlier row").alias("reason")),
+            clash.select(
+                "row",
+                pl.lit("ad_group").alias("column"),
+                pl.format("{} has different rows for {}; keep one", "ad_group", "date").alias("reason"),
+            ),
+        ]
+    )
+    sums = [pl.col(name).sum() for name in NUMBERS[:3]]
+    budget = [pl.col("budget").max()] if "budget" in rest.columns else []
+    merged = rest.group_by(keys, maintain_order=True).agg(*sums, *budget)
+    if len(merged) < len(rest):
+        notes.append(f"{len(rest):,} rows of a finer breakdown are summed to {len(merged):,} ad group days")
+    return merged, reasons
+
+
+def _when(condition: pl.Series, reason: str | None) -> pl.Series:
+    frame = pl.DataFrame({"condition": condition.fill_null(value=False)})
+    return frame.select(pl.when("condition").then(pl.lit(reason, dtype=pl.String)).otherwise(None)).to_series()
+
+
+def _first(one: pl.Series, other: pl.Series) -> pl.Series:
+    return one.zip_with(one.is_not_null(), other)
