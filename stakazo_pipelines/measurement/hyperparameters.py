@@ -11,6 +11,7 @@ from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.pooling import TREE_LEVELS
 
 Sds = tuple[float, float, float, float, float]
+Slopes = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,12 @@ class Population:
 
     elasticity_mean: float = 0.7
     elasticity_mean_sd: float = 0.1  # how well the mean itself is known
-    elasticity_sds: Sds = (0.09, 0.07, 0.05, 0.05, 0.05)
+    # Change of elasticity per log of an arm's return, and of its size, over its account's: on a saturating curve, who
+    # earns more per money, and who spends less, has more room left.
+    elasticity_slopes: Slopes = (0.1, -0.05)
+    elasticity_sds: Sds = (0.15, 0.07, 0.05, 0.05, 0.05)
+    # Change of log rate per log of an arm's value per conversion (dear goods sell less often), and of its size.
+    level_slopes: Slopes = (-0.5, -0.1)
     level_sds: Sds = (0.35, 0.2, 0.15, 0.3, 0.2)
     value_sds: Sds = (0.15, 0.1, 0.1, 0.3, 0.2)
     drift_sd: float = 0.03  # of an arm's log rate, per square root of a day
@@ -39,8 +45,10 @@ class Population:
     def __post_init__(self) -> None:
         numbers = [getattr(self, field.name) for field in fields(self) if field.type in (float, "float")]
         sds = [*self.elasticity_sds, *self.level_sds, *self.value_sds]
-        if len(sds) != 3 * len(TREE_LEVELS) or not all(isfinite(number) for number in (*numbers, *sds)):
-            raise MeasurementError("a population needs finite numbers, and five standard deviations per tree")
+        slopes = [*self.elasticity_slopes, *self.level_slopes]
+        complete = len(sds) == 3 * len(TREE_LEVELS) and len(slopes) == 4
+        if not complete or not all(isfinite(number) for number in (*numbers, *sds, *slopes)):
+            raise MeasurementError("a population needs finite numbers, five deviations a tree and two slopes each")
         positive = (
             self.drift_sd,
             self.dispersion,

@@ -29,6 +29,7 @@ class Panel:
     tree: Tree
     ref_spend: Array
     log_rate: Array  # per arm: log conversions per money of its account
+    log_size: Array  # per arm: log reference spend over its account's geometric mean
     unit_value: Array  # per arm: mean value per conversion of its account; NaN when no value was ever reported
     days: int
 
@@ -102,7 +103,10 @@ def build_panel(
         accounts=int(unit.max()) + 1,
     )
     tree = Tree.build([table[name].to_numpy() for name in ("campaign_code", "objective_code", "unit", "platform_code")])
-    return Panel(table, rows, series, tree, ref_spend, log_rate, unit_value, window_days)
+    log_spend = np.log(ref_spend)
+    count = sum_by(unit, np.ones(len(unit)), series.accounts)
+    log_size = log_spend - (sum_by(unit, log_spend, series.accounts) / np.maximum(count, 1.0))[unit]
+    return Panel(table, rows, series, tree, ref_spend, log_rate, log_size, unit_value, window_days)
 
 
 def _dense(shape: tuple[int, int], day: IntArray, arm: IntArray, values: Array) -> Array:

@@ -3,7 +3,7 @@
 Weakly informative priors (the defaults of `Population`) keep one arm, or few, from being over-confident.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -14,12 +14,12 @@ from scipy.special import expit, logit
 
 from stakazo_pipelines.measurement.arrays import Array, IntArray
 from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Series, run_filter
-from stakazo_pipelines.measurement.hyperparameters import Population, Sds
+from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slopes
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import ARM_COLUMNS, Panel, build_panel
-from stakazo_pipelines.measurement.pooling import Tree, send_up
-from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, VALUE_ROOT, run_passes
-from stakazo_pipelines.measurement.values import value_evidence, value_variation
+from stakazo_pipelines.measurement.pooling import Tree, Upward, send_up
+from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, run_passes
+from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_variation
 
 __all__ = ["Population", "fit_population", "subsample"]
 
@@ -29,7 +29,9 @@ _STEP = 1e-3
 # persistence, log weekday.
 DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
 SDS_SPREAD = 0.6  # of log standard deviations in the trees
-ELASTICITY_SDS_SPREAD = 0.35  # single arms say little about it: hold it near the default
+ELASTICITY_SDS_SPREAD = 0.5
+LEVEL_SLOPES_SD = (0.5, 0.2)
+ELASTICITY_SLOPES_SD = (0.1, 0.1)
 
 
 def fit_population(
@@ -92,52 +94,89 @@ def fit_value(panel: Panel, population: Population, defaults: Population) -> Pop
     variation = value_variation(panel)
     cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
     evidence = value_evidence(panel, memory_days=population.memory_days)
-    told = evidence.conversions > 0
-    precision = np.where(told, 1.0 / np.log1p(cv**2 / np.where(told, evidence.conversions, 1.0)), 0.0)
-    sds, _ = _fit_tree(panel.tree, evidence.log_ratio, precision, defaults.value_sds, SDS_SPREAD, VALUE_ROOT)
-    return replace(population, value_cv=cv, value_sds=sds)
+    found = _fit_tree(
+        panel.tree,
+        evidence.log_ratio,
+        evidence.precision(cv),
+        _TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
+    )
+    return replace(population, value_cv=cv, value_sds=found.sds)
 
 
 def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
-    """Spreads of level and elasticity over the tree, and the mean elasticity, from the arms' sites."""
-    _, _, sites = run_passes(panel, population, passes=2)
-    level_sds, _ = _fit_tree(panel.tree, sites.level, sites.level_precision, defaults.level_sds, SDS_SPREAD, LEVEL_ROOT)
-    root = (defaults.elasticity_mean, defaults.elasticity_mean_sd**2)
-    sds, (mean, variance) = _fit_tree(
+    """Spreads and slopes of level and elasticity, and the mean elasticity, from the arms' sites."""
+    fit = run_passes(panel, population, passes=2)
+    level = _fit_tree(
         panel.tree,
-        sites.elasticity,
-        sites.elasticity_precision,
-        defaults.elasticity_sds,
-        ELASTICITY_SDS_SPREAD,
-        root,
+        fit.sites.level,
+        fit.sites.level_precision,
+        _TreePrior(defaults.level_sds, SDS_SPREAD, LEVEL_ROOT, defaults.level_slopes, LEVEL_SLOPES_SD),
+        fit.level_covariates,
+    )
+    root = (defaults.elasticity_mean, defaults.elasticity_mean_sd**2)
+    slopes, slopes_sd = defaults.elasticity_slopes, ELASTICITY_SLOPES_SD
+    elasticity = _fit_tree(
+        panel.tree,
+        fit.sites.elasticity,
+        fit.sites.elasticity_precision,
+        _TreePrior(defaults.elasticity_sds, ELASTICITY_SDS_SPREAD, root, slopes, slopes_sd),
+        fit.elasticity_covariates,
     )
     return replace(
         population,
-        level_sds=level_sds,
-        elasticity_sds=sds,
-        elasticity_mean=float(np.clip(mean, 0.1, 0.95)),
-        elasticity_mean_sd=float(np.sqrt(variance)),
+        level_sds=level.sds,
+        level_slopes=level.slopes,
+        elasticity_sds=elasticity.sds,
+        elasticity_slopes=elasticity.slopes,
+        elasticity_mean=float(np.clip(elasticity.root_mean, 0.1, 0.95)),
+        elasticity_mean_sd=float(np.sqrt(elasticity.root_variance)),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _TreePrior:
+    """Log-normal on the five spreads around `sds`, normal on the slopes, normal (mean, variance) on the root."""
+
+    sds: Sds
+    spread: float
+    root: tuple[float, float]
+    slopes: Slopes = (0.0, 0.0)
+    slopes_sd: Slopes = (1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _TreeFit:
+    sds: Sds
+    slopes: Slopes
+    root_mean: float
+    root_variance: float
+
+
 def _fit_tree(
-    tree: Tree, mean: Array, precision: Array, default: Sequence[float], spread: float, root: tuple[float, float]
-) -> tuple[Sds, tuple[float, float]]:
-    """Posterior mode of the five spreads, and the root's posterior mean and variance under them."""
-    centre = np.log(np.asarray(default))
+    tree: Tree, mean: Array, precision: Array, prior: _TreePrior, covariates: Array | None = None
+) -> _TreeFit:
+    """Posterior mode of spreads and slopes (none without covariates), and the root's posterior under them."""
+    levels = len(prior.sds)
+    shifts = np.zeros((len(mean), 2)) if covariates is None else covariates
+    centre = np.concatenate([np.log(prior.sds), prior.slopes])
+    scale = np.concatenate([np.full(levels, prior.spread), prior.slopes_sd])
 
-    def loss(logs: Array) -> float:
-        up = send_up(tree, mean=mean, precision=precision, sds=np.exp(logs).tolist(), root=root)
-        return -up.log_evidence + 0.5 * float(np.sum(((logs - centre) / spread) ** 2))
+    def send(unit: Array) -> Upward:
+        point = centre + unit * scale
+        sds = np.exp(point[:levels]).tolist()
+        return send_up(tree, mean=mean - shifts @ point[levels:], precision=precision, sds=sds, root=prior.root)
 
-    bounds = [(value - 3.0, value + 2.0) for value in centre]
-    found = minimize(loss, centre, method="L-BFGS-B", bounds=bounds, options={"maxiter": 50})
-    sds = np.exp(found.x).tolist()
-    up = send_up(tree, mean=mean, precision=precision, sds=sds, root=root)
-    total = float(up.precision[-1].sum()) + 1.0 / root[1]
-    weighted = float(up.weighted[-1].sum()) + root[0] / root[1]
-    arm, campaign, objective, account, platform = sds
-    return (arm, campaign, objective, account, platform), (weighted / total, 1.0 / total)
+    def loss(unit: Array) -> float:
+        return -send(unit).log_evidence + 0.5 * float(unit @ unit)
+
+    bounds = [(-5.0, 4.0)] * levels + [(-4.0, 4.0)] * 2
+    found = minimize(loss, np.zeros(levels + 2), method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
+    up, point = send(found.x), centre + found.x * scale
+    total = float(up.precision[-1].sum()) + 1.0 / prior.root[1]
+    weighted = float(up.weighted[-1].sum()) + prior.root[0] / prior.root[1]
+    arm, campaign, objective, account, platform = np.exp(point[:levels]).tolist()
+    first, second = point[levels:].tolist()
+    return _TreeFit((arm, campaign, objective, account, platform), (first, second), weighted / total, 1.0 / total)
 
 
 def _pack(population: Population) -> Array:
@@ -167,7 +206,7 @@ def _unpack(population: Population, packed: Array) -> Population:
 
 def _fit_dynamics(panel: Panel, population: Population, defaults: Population) -> Population:
     """Posterior mode of the movements; gradients by central differences, all perturbed copies in one filter run."""
-    _, prior, _ = run_passes(panel, population, passes=2)
+    prior = run_passes(panel, population, passes=2).prior
     centre = _pack(defaults)
     score = _stacked_score(panel.series, prior, copies=2 * len(centre) + 1)
 

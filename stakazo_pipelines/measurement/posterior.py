@@ -10,14 +10,14 @@ from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Filtered, 
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.panel import Panel
 from stakazo_pipelines.measurement.pooling import leave_one_out
-from stakazo_pipelines.measurement.values import value_evidence
+from stakazo_pipelines.measurement.values import value_posterior
 
 HORIZON_DAYS = 7
 LEVEL_ROOT = (0.0, 0.5**2)  # the account's own mean was divided out
-VALUE_ROOT = (0.0, 0.3**2)
 PASSES = 3
 _WIDE_LEVEL_SD = 1.0
 _LEAST_PRECISION = 1e-3
+_MAX_COVARIATE = 3.0
 
 
 class Sites(NamedTuple):
@@ -88,45 +88,81 @@ def _divide(mean: Array, variance: Array, prior_mean: Array, prior_variance: Arr
     return np.where(kept, (mean / variance - prior_mean / prior_variance) / safe, 0.0), np.where(kept, precision, 0.0)
 
 
-def pooled_prior(panel: Panel, sites: Sites, population: Population, filtered: Filtered) -> Belief:
-    """The prior of every arm at its first day, as all other arms give it."""
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The last filter run with its prior and sites; log value per conversion over the account's; what shifts priors."""
+
+    filtered: Filtered
+    prior: Belief
+    sites: Sites
+    value: Array
+    value_variance: Array
+    level_covariates: Array  # arms x 2: log value per conversion, log size
+    elasticity_covariates: Array  # arms x 2: log return, log size
+
+
+def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fit:
+    """Filter with each arm for itself, pool, filter again with the pooled prior, and so on."""
+    dynamics = dynamics_of(population, len(panel.arms), panel.series.accounts)
+    value, value_variance = value_posterior(panel, population)
+    prior = wide_prior(population, len(panel.arms))
+    filtered = run_filter(panel.series, dynamics, prior)
+    fit = _fit(panel, filtered, prior, dynamics, value, value_variance)
+    for _ in range(passes - 1):
+        prior = _pooled_prior(panel, fit, population)
+        filtered = run_filter(panel.series, dynamics, prior)
+        fit = _fit(panel, filtered, prior, dynamics, value, value_variance)
+    return fit
+
+
+def _fit(
+    panel: Panel, filtered: Filtered, prior: Belief, dynamics: Dynamics, value: Array, value_variance: Array
+) -> Fit:
+    returns = np.clip(filtered.arms.level + value, -_MAX_COVARIATE, _MAX_COVARIATE)
+    size = np.clip(panel.log_size, -_MAX_COVARIATE, _MAX_COVARIATE)
+    return Fit(
+        filtered=filtered,
+        prior=prior,
+        sites=sites_of(filtered, prior, dynamics),
+        value=value,
+        value_variance=value_variance,
+        level_covariates=np.column_stack([np.clip(value, -_MAX_COVARIATE, _MAX_COVARIATE), size]),
+        elasticity_covariates=np.column_stack([returns, size]),
+    )
+
+
+def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
+    """The prior of every arm at its first day, as all other arms and its own covariates give it."""
+    level_shift = fit.level_covariates @ np.asarray(population.level_slopes)
+    elasticity_shift = fit.elasticity_covariates @ np.asarray(population.elasticity_slopes)
     level, level_variance = leave_one_out(
-        panel.tree, mean=sites.level, precision=sites.level_precision, sds=population.level_sds, root=LEVEL_ROOT
+        panel.tree,
+        mean=fit.sites.level - level_shift,
+        precision=fit.sites.level_precision,
+        sds=population.level_sds,
+        root=LEVEL_ROOT,
     )
     elasticity, elasticity_variance = leave_one_out(
         panel.tree,
-        mean=sites.elasticity,
-        precision=sites.elasticity_precision,
+        mean=fit.sites.elasticity - elasticity_shift,
+        precision=fit.sites.elasticity_precision,
         sds=population.elasticity_sds,
         root=(population.elasticity_mean, population.elasticity_mean_sd**2),
     )
     return Belief(
-        level=level - population.trend * filtered.elapsed,
-        elasticity=elasticity,
+        level=level + level_shift - population.trend * fit.filtered.elapsed,
+        elasticity=elasticity + elasticity_shift,
         level_variance=level_variance,
         covariance=np.zeros(len(level)),
         elasticity_variance=elasticity_variance,
     )
 
 
-def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> tuple[Filtered, Belief, Sites]:
-    """Filter, pool, filter again with the pooled prior, ...: the last filter run, its prior and its sites."""
-    dynamics = dynamics_of(population, len(panel.arms), panel.series.accounts)
-    prior = wide_prior(population, len(panel.arms))
-    filtered = run_filter(panel.series, dynamics, prior)
-    sites = sites_of(filtered, prior, dynamics)
-    for _ in range(passes - 1):
-        prior = pooled_prior(panel, sites, population, filtered)
-        filtered = run_filter(panel.series, dynamics, prior)
-        sites = sites_of(filtered, prior, dynamics)
-    return filtered, prior, sites
-
-
 def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
     """Posterior of every arm of the panel, predicted over the days after its last."""
-    filtered, _, _ = run_passes(panel, population)
+    fit = run_passes(panel, population)
+    filtered, value, value_variance = fit.filtered, fit.value, fit.value_variance
     shared, shared_variance = _shared_ahead(panel.series, filtered, population)
-    value, value_variance = _value_per_conversion(panel, population)
     steps = np.arange(1, HORIZON_DAYS + 1)
     account = panel.series.account
     # The mean of a random walk over days 1..H has variance q (H+1)(2H+1) / (6H).
@@ -137,6 +173,7 @@ def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
         + filtered.arms.level
         + population.trend * float(steps.mean())
         + shared[account]
+        + np.log(panel.unit_value)
         + value,
         elasticity=filtered.arms.elasticity,
         log_value_variance=filtered.arms.level_variance + drift + shared_variance[account] + value_variance,
@@ -160,18 +197,3 @@ def _shared_ahead(series: Series, filtered: Filtered, population: Population) ->
     innovation = population.shock_sd**2 * (1.0 - population.shock_persistence**2)
     to_come = innovation * float((reach**2).sum()) / HORIZON_DAYS**2
     return np.log(np.exp(effects).mean(axis=1)), np.maximum(known, 0.0) + to_come
-
-
-def _value_per_conversion(panel: Panel, population: Population) -> tuple[Array, Array]:
-    """Log value per conversion of every arm, pooled over the tree, and its variance."""
-    evidence = value_evidence(panel, memory_days=population.memory_days)
-    # Delta method: the log of a mean of n values of variation cv has variance log(1 + cv^2 / n).
-    told = evidence.conversions > 0
-    spread = np.log1p(population.value_cv**2 / np.where(told, evidence.conversions, 1.0))
-    precision = np.where(told, 1.0 / spread, 0.0)
-    prior, prior_variance = leave_one_out(
-        panel.tree, mean=evidence.log_ratio, precision=precision, sds=population.value_sds, root=VALUE_ROOT
-    )
-    total = precision + 1.0 / prior_variance
-    mean = (precision * evidence.log_ratio + prior / prior_variance) / total
-    return np.log(panel.unit_value) + mean, 1.0 / total

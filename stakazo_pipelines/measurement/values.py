@@ -5,9 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.panel import Panel
+from stakazo_pipelines.measurement.pooling import leave_one_out
 
 _SMOOTHING = 0.1  # conversions of the account's mean value, so that a value of zero has a logarithm
+
+
+VALUE_ROOT = (0.0, 0.3**2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,11 @@ class ValueEvidence:
 
     log_ratio: Array
     conversions: Array
+
+    def precision(self, value_cv: float) -> Array:
+        """Of `log_ratio`: by the delta method, the log of a mean of n values of variation cv has log(1 + cv^2 / n)."""
+        told = self.conversions > 0
+        return np.where(told, 1.0 / np.log1p(value_cv**2 / np.where(told, self.conversions, 1.0)), 0.0)
 
 
 def value_evidence(panel: Panel, *, memory_days: float) -> ValueEvidence:
@@ -55,3 +65,14 @@ def value_variation(panel: Panel) -> float | None:
     scaled = (worth[kept] / mean[arm[kept]] - conversions[kept]) ** 2 / np.maximum(conversions[kept], 1e-9)
     freedom = kept.sum() - rich.sum()
     return float(np.sqrt(max(scaled.sum() / max(freedom, 1), 1e-4)))
+
+
+def value_posterior(panel: Panel, population: Population) -> tuple[Array, Array]:
+    """Mean and variance, per arm, of its log value per conversion over its account's, pooled over the tree."""
+    evidence = value_evidence(panel, memory_days=population.memory_days)
+    precision = evidence.precision(population.value_cv)
+    prior, prior_variance = leave_one_out(
+        panel.tree, mean=evidence.log_ratio, precision=precision, sds=population.value_sds, root=VALUE_ROOT
+    )
+    total = precision + 1.0 / prior_variance
+    return (precision * evidence.log_ratio + prior / prior_variance) / total, 1.0 / total

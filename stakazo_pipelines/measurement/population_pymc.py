@@ -1,0 +1,219 @@
+"""The population by full Bayes: the filter's hierarchy in PyMC, sampled by NUTS, with the gate that a fit must pass.
+
+PyMC, ArviZ and nutpie are imported at call time only: loading definitions must not pay for them. Arms' levels move in
+weekly steps here (daily in the filter), which says the same about the population and samples much faster.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.hyperparameters import Population, Sds
+from stakazo_pipelines.measurement.maturity import MaturityCurve
+from stakazo_pipelines.measurement.panel import Panel, build_panel
+from stakazo_pipelines.measurement.pooling import Tree
+from stakazo_pipelines.measurement.population import (
+    DYNAMICS_SPREAD,
+    ELASTICITY_SDS_SPREAD,
+    SDS_SPREAD,
+    arms_of,
+    fit_value,
+    subsample,
+)
+
+MAX_RHAT = 1.05
+MIN_ESS = 100.0
+MAX_DIVERGENT_SHARE = 0.01
+_WEEK = 7
+_HYPER = (
+    "drift_sd",
+    "trend",
+    "dispersion",
+    "shock_sd",
+    "shock_persistence",
+    "weekday_sd",
+    "elasticity_mean",
+    "elasticity_sds",
+    "level_sds",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How well the chains agree on the hyper-parameters."""
+
+    max_rhat: float
+    min_ess: float
+    divergences: int
+    draws: int  # over all chains
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the fit, in words; empty when it may be used."""
+        found = []
+        if not self.max_rhat <= MAX_RHAT:
+            found.append(f"R-hat {self.max_rhat:.3f} above {MAX_RHAT}")
+        if not self.min_ess >= MIN_ESS:
+            found.append(f"effective sample size {self.min_ess:.0f} below {MIN_ESS:.0f}")
+        if self.divergences > MAX_DIVERGENT_SHARE * self.draws:
+            found.append(f"{self.divergences} divergences in {self.draws} draws")
+        return tuple(found)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the population may replace the last good one."""
+        return not self.problems
+
+
+def sample_population(
+    arm_days: pl.DataFrame,
+    maturity: Mapping[str, MaturityCurve],
+    *,
+    seed: int,
+    draws: int = 400,
+    tune: int = 400,
+    chains: int = 2,
+    cores: int = 2,
+    as_of: date | None = None,
+    window_days: int = 56,
+    max_arms: int = 60,
+    prior: Population | None = None,
+) -> tuple[Population, Diagnostics]:
+    """Posterior means of the hyper-parameters from a stratified subsample of arms, and the diagnostics of the chains.
+
+    The caller keeps its last good population unless `Diagnostics.passed`. Raises MeasurementError when there is no
+    delivery to learn from, or on impossible input.
+    """
+    defaults = prior or Population()
+    if not len(arm_days):
+        raise MeasurementError("there is no arm with delivery to learn a population from")
+    until = as_of or arm_days.select(pl.col("date_day").max()).item()
+    known = arm_days.filter(
+        pl.col("date_day").is_between(until - timedelta(days=window_days - 1), until), pl.col("spend") > 0
+    )
+    if not len(known):
+        raise MeasurementError("there is no arm with delivery to learn a population from")
+    chosen = known.filter(pl.col("arm_id").is_in(subsample(known, max_arms, seed).implode()))
+    panel = build_panel(arm_days=chosen, arms=arms_of(chosen), as_of=until, window_days=window_days, maturity=maturity)
+    trace = _sample(_model(panel, defaults), seed=seed, draws=draws, tune=tune, chains=chains, cores=cores)
+    population = fit_value(panel, _read(trace, defaults), defaults)
+    return replace(population, arms=len(panel.arms), source="nuts"), _diagnose(trace)
+
+
+def _model(panel: Panel, defaults: Population) -> Any:
+    import pymc as pm
+
+    series = panel.series
+    day, arm = np.nonzero(series.observed)
+    weeks = -(-panel.days // _WEEK)
+    week_from_end = (panel.days - 1 - day) // _WEEK
+    log_spread = DYNAMICS_SPREAD
+    with pm.Model() as model:
+        drift = pm.LogNormal("drift_sd", np.log(defaults.drift_sd), log_spread[0])
+        trend = pm.Normal("trend", defaults.trend, log_spread[1])
+        dispersion = pm.LogNormal("dispersion", np.log(defaults.dispersion), log_spread[2])
+        shock_sd = pm.LogNormal("shock_sd", np.log(defaults.shock_sd), log_spread[3])
+        persistence = pm.LogitNormal("shock_persistence", _logit(defaults.shock_persistence), log_spread[4])
+        weekday_sd = pm.LogNormal("weekday_sd", np.log(defaults.weekday_sd), log_spread[5])
+        mean = pm.Normal("elasticity_mean", defaults.elasticity_mean, defaults.elasticity_mean_sd)
+        elasticity = mean + _tree_effects(panel.tree, "elasticity", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
+        root = pm.Normal("level_root", 0.0, 0.5)
+        level = root + _tree_effects(panel.tree, "level", defaults.level_sds, SDS_SPREAD)
+        # Backwards from the last week, whose levels the tree pools.
+        steps = pm.Normal("steps", 0.0, 1.0, shape=(weeks, len(panel.arms)))
+        before = drift * np.sqrt(_WEEK) * (steps.cumsum(axis=0) - steps)
+        walk = before[week_from_end, arm] - trend * (panel.days - 1 - day)
+        shock = pm.Flat("shock", shape=(series.accounts, panel.days), initval=np.zeros((series.accounts, panel.days)))
+        first = pm.logp(pm.Normal.dist(0.0, shock_sd), shock[:, 0]).sum()
+        rest = pm.Normal.dist(persistence * shock[:, :-1], shock_sd * (1.0 - persistence**2) ** 0.5)
+        pm.Potential("shock_path", first + pm.logp(rest, shock[:, 1:]).sum())
+        weekday = pm.ZeroSumNormal("weekday", sigma=weekday_sd, shape=(series.accounts, 7))
+        account = series.account[arm]
+        eta = (
+            level[arm]
+            + walk
+            + elasticity[arm] * series.log_ratio[day, arm]
+            + series.offset[day, arm]
+            + shock[account, day]
+            + weekday[account, series.weekday[day]]
+        )
+        counts = np.round(series.count[day, arm]).astype(np.int64)
+        pm.NegativeBinomial("count", mu=pm.math.exp(eta), alpha=1.0 / dispersion, observed=counts)
+    return model
+
+
+def _tree_effects(tree: Tree, name: str, default: Sds, spread: float) -> Any:
+    """Sum of the effects of an arm's groups and its own, non-centred."""
+    import pymc as pm
+
+    sds = pm.LogNormal(f"{name}_sds", np.log(np.asarray(default)), spread, shape=len(default))
+    total: Any = 0.0
+    for level in reversed(range(len(default))):
+        effect = pm.Normal(f"{name}_{level}", 0.0, 1.0, shape=tree.sizes[level])
+        above = total[tree.parents[level]] if level < len(default) - 1 else 0.0
+        total = above + sds[level] * effect
+    return total
+
+
+def _logit(share: float) -> float:
+    return float(np.log(share / (1.0 - share)))
+
+
+def _sample(model: Any, *, seed: int, draws: int, tune: int, chains: int, cores: int) -> Any:
+    """By nutpie where it is installed, by PyMC's own sampler elsewhere."""
+    try:
+        import nutpie
+    except ImportError:
+        import pymc as pm
+
+        return pm.sample(draws, tune=tune, chains=chains, cores=cores, random_seed=seed, model=model, progressbar=False)
+    compiled = nutpie.compile_pymc_model(model)
+    return nutpie.sample(compiled, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, progress_bar=False)
+
+
+def _read(trace: Any, defaults: Population) -> Population:
+    """Geometric means of deviations, means of the rest."""
+    posterior = {name: np.asarray(trace.posterior[name]) for name in _HYPER}
+
+    def typical(name: str) -> float:
+        return float(np.exp(np.log(posterior[name]).mean()))
+
+    return replace(
+        defaults,
+        elasticity_mean=float(posterior["elasticity_mean"].mean()),
+        elasticity_mean_sd=float(posterior["elasticity_mean"].std()),
+        elasticity_sds=_sds(posterior["elasticity_sds"]),
+        level_sds=_sds(posterior["level_sds"]),
+        drift_sd=typical("drift_sd"),
+        trend=float(posterior["trend"].mean()),
+        dispersion=typical("dispersion"),
+        shock_sd=typical("shock_sd"),
+        shock_persistence=float(posterior["shock_persistence"].mean()),
+        weekday_sd=typical("weekday_sd"),
+    )
+
+
+def _sds(draws: Array) -> Sds:
+    arm, campaign, objective, account, platform = np.exp(np.log(draws).mean(axis=(0, 1))).tolist()
+    return arm, campaign, objective, account, platform
+
+
+def _diagnose(trace: Any) -> Diagnostics:
+    import arviz as az
+
+    names = list(_HYPER)
+    rhat = az.rhat(trace, var_names=names)  # type: ignore[no-untyped-call]  # arviz is untyped here
+    ess = az.ess(trace, var_names=names)  # type: ignore[no-untyped-call]  # arviz is untyped here
+    diverging = np.asarray(trace.sample_stats["diverging"])
+    return Diagnostics(
+        max_rhat=float(max(float(rhat[name].max()) for name in names)),
+        min_ess=float(min(float(ess[name].min()) for name in names)),
+        divergences=int(diverging.sum()),
+        draws=int(diverging.size),
+    )
