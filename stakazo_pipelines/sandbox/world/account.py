@@ -93,7 +93,7 @@ class AccountWorld:
         hours = np.arange(local.first, local.last)
         hit = incidents.effects(self.incidents, self.calendar, local.first, local.last, g.id)
         profile = nature.hour_profile(self.seed, g.id, local.labels, hours)
-        weekday = self.calendar.date(day).weekday()
+        weekday = self.calendar.report_day(day).weekday()
         season = nature.conditions(self.seed, self.id, g, np.arange(g.id.size), day, weekday)
         delivered = np.maximum((profile * hit.delivery).sum(axis=0), 1e-300)
         cheap = (profile * hit.delivery / hit.price).sum(axis=0) / delivered

@@ -72,8 +72,7 @@ def spread_children(rng: np.random.Generator, children: int, parents: int) -> In
 
 
 def campaign_fields(rng: np.random.Generator, account: Account, number: int, born: datetime) -> dict[str, Any]:
-    names, weights = zip(*_OBJECTIVES, strict=True)
-    objective = str(rng.choice(names, p=weights))
+    objective = str(rng.choice([name for name, _ in _OBJECTIVES], p=[weight for _, weight in _OBJECTIVES]))
     theme = _THEMES[int(rng.integers(len(_THEMES)))]
     return {
         "account_id": account.id,
@@ -139,9 +138,13 @@ def human_budgets(
 
 
 def centres(rng: np.random.Generator, groups: Groups, market: Market) -> list[float]:
-    """Where people tend to set each ad group's budget: log-normal, only weakly guided by size and return."""
-    guided = 0.3 * np.log(groups.half / market.budget) + 0.2 * np.log(groups.level)
-    return list(market.budget * np.exp(guided + 0.75 * rng.normal(size=groups.id.size)))
+    """Where people tend to set each ad group's budget: log-normal, only weakly guided by size and return.
+
+    Nobody budgets far more than an audience takes.
+    """
+    guided = 0.4 * np.log(groups.half / market.budget) + 0.25 * np.log(groups.level)
+    wanted = market.budget * np.exp(guided + 0.6 * rng.normal(size=groups.id.size))
+    return list(np.minimum(wanted, groups.cap))
 
 
 def working_hour(calendar: Calendar, day: int) -> datetime:

@@ -25,7 +25,7 @@ class LocalDay:
 
 @dataclass(slots=True)
 class Calendar:
-    """Hour 0 is `origin`, 14 hours before the first report day begins in UTC, so that every zone's midnight is after it."""
+    """Hour 0 is `origin`: 14 hours before the first report day begins in UTC, so no zone's midnight is before it."""
 
     first_day: date
     timezone: str
@@ -45,7 +45,7 @@ class Calendar:
     def index(self, day: date) -> int:
         return day.toordinal() - self.first_day.toordinal()
 
-    def date(self, index: int) -> date:
+    def report_day(self, index: int) -> date:
         return self.first_day + timedelta(days=index)
 
     def local_date(self, at: datetime) -> date:
@@ -65,5 +65,5 @@ class Calendar:
         return found
 
     def _midnight(self, zone: ZoneInfo, index: int) -> datetime:
-        day = self.date(index)
+        day = self.report_day(index)
         return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

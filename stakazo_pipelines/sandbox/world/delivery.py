@@ -102,7 +102,7 @@ def spread(settings: Settings, groups: Groups, running: Flags, budget: Floats, c
 
 
 def paced(settings: Settings, plan: DayPlan, groups: Groups, rates: Floats) -> Floats:
-    """Spend a day that the auction makes of a daily budget, before incidents: pacing noise, never above the audience's cap."""
+    """Spend a day that the auction makes of a daily budget: pacing noise, never above the audience's cap."""
     pace = np.where(settings.lifetime, np.minimum(plan.pace, 1.0), plan.pace)
     return np.asarray(np.minimum(rates * pace, groups.cap), dtype=np.float64)
 
@@ -130,7 +130,7 @@ def expect(
 ) -> tuple[Floats, Floats]:
     """Noise-free spend and value per ad group and day, each (days, scenarios, G), of fixed budgets held over the days.
 
-    `budget` is (scenarios, G), `campaign_budget` (scenarios, C); each day brings its plan, settings, shown ads and hour.
+    `budget` is (scenarios, G), `campaign_budget` (scenarios, C); a day brings its plan, settings, shown ads and hour.
     """
     rows = np.arange(groups.id.size)
     adstock = np.broadcast_to(wear.adstock, budget.shape)

@@ -16,8 +16,8 @@ DELAYS = 15  # conversions become visible 0..14 days after their report day
 BURST_SHAPE = 12.0  # gamma shape of the daily multiplier: what makes daily counts overdispersed
 VALUE_CV = 0.7  # spread of one conversion's value around its arm's mean
 
-_OBJECTIVE_FACTOR = {"OUTCOME_SALES": 1.0, "OUTCOME_LEADS": 0.6, "OUTCOME_TRAFFIC": 0.45}
-_OTHER_OBJECTIVE = 0.35
+_OBJECTIVE_FACTOR = {"OUTCOME_SALES": 1.0, "OUTCOME_LEADS": 0.7, "OUTCOME_TRAFFIC": 0.55}
+_OTHER_OBJECTIVE = 0.45
 
 # Relative delivery by local hour: low at night, a bump at noon and a peak in the evening.
 _HOURS = np.array(
@@ -92,19 +92,19 @@ def draw_groups(seed: int, ids: Ints, campaign: Ints, where: Market, objectives:
     z = [_spread(seed, ids, salt) for salt in range(16)]
     u = [derive(keys(seed, Stream.NATURE, ids), 100 + salt) for salt in range(8)]
     factor = np.array([_OBJECTIVE_FACTOR.get(name, _OTHER_OBJECTIVE) for name in objectives], dtype=np.float64)
-    half = where.budget * np.exp(0.35 + 1.0 * z[0])
+    half = where.budget * np.exp(0.3 + 0.8 * z[0])
     return Groups(
         id=ids,
         campaign=campaign,
         half=half,
-        level=factor * 1.75 * np.exp(0.42 * z[1]),
+        level=factor * 1.9 * np.exp(0.36 * z[1]),
         hill=np.where(u[0] < 0.1, 1.2 + 0.3 * u[1], 0.8 + 0.3 * u[1]),
         carry=0.05 + 0.3 * u[2],
         memory=0.4 + 0.4 * u[3],
         tire=60.0 + 120.0 * u[4],
         floor=0.55 + 0.3 * u[5],
-        aov=where.aov * np.exp(0.85 * z[2]),
-        cap=np.where(u[6] < 0.08, where.budget * np.exp(0.2 + 0.6 * z[3]), np.inf),
+        aov=where.aov * np.exp(1.0 * z[2]),
+        cap=np.where(u[6] < 0.06, where.budget * np.exp(0.2 + 0.6 * z[3]), np.inf),
         cpm=where.cpm * np.exp(0.3 * z[4]),
         strength=np.exp(0.6 * z[5]),
         weekend=0.12 * z[6],

@@ -104,7 +104,7 @@ def poisson(mean: Floats, key: Keys) -> Ints:
         total[rows] += _invert_poisson(np.minimum(flat[rows] - part * _CHUNK, _CHUNK), derive(k[rows], part + 1))
         part += 1
         rows = rows[flat[rows] > part * _CHUNK]
-    return total.reshape(shape)
+    return np.asarray(total.reshape(shape), dtype=np.int64)
 
 
 def counts(mean: Floats, u: Floats, v: Floats) -> Ints:
@@ -113,9 +113,9 @@ def counts(mean: Floats, u: Floats, v: Floats) -> Ints:
     The bounded noise (uniform, unit variance) keeps the slope in the mean positive everywhere.
     """
     noise = np.sqrt(3.0) * (2.0 * u - 1.0) * mean * np.sqrt(mean) / (1.0 + mean)
-    return np.floor(mean + noise + v).astype(np.int64)
+    return np.asarray(np.floor(mean + noise + v), dtype=np.int64)
 
 
 def thinned(total: Ints, share: Floats, u: Floats) -> Ints:
     """About `share` of `total`, whole, never above it, monotone in it."""
-    return np.floor(total * share + u).astype(np.int64)
+    return np.asarray(np.floor(total * share + u), dtype=np.int64)

@@ -1,7 +1,7 @@
 """The best split of a total over arms whose values are known on a grid: exact, with a certificate.
 
-Lagrangian relaxation (Everett 1963) inside branch and bound. For concave curves the first relaxation is already exact to
-a grid step; S-shaped curves leave a gap at the one arm that jumps, which branching closes.
+Lagrangian relaxation (Everett 1963) inside branch and bound. For concave curves the first relaxation is exact to a
+grid step already; S-shaped curves leave a gap at the one arm that jumps, which branching closes.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ import numpy.typing as npt
 from stakazo_pipelines.sandbox.world.noise import Floats, Ints
 
 _TOLERANCE = 1e-4  # relative gap between value and bound at which the search stops
-_MOST_NODES = 40
+_MOST_NODES = 200
+_BISECTIONS = 60
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,69 +27,72 @@ class Optimum:
     bound: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Relaxed:
-    pick: Ints  # feasible
+@dataclass(frozen=True, slots=True, eq=False)
+class _Node:
+    """A feasible pick and a bound of all within `allowed`; `arm` jumps past grid point `low` at the critical price."""
+
+    allowed: Mask
+    pick: Ints
     value: float
     bound: float
-    arm: int  # the arm that jumps at the critical price
+    arm: int
     low: int
-    high: int
 
 
 def best_split(grid: Floats, values: Floats, total: float) -> Optimum:
     """Maximise the sum of `values[i, pick[i]]` subject to the sum of `grid[pick[i]]` <= total.
 
-    `grid` is ascending from 0, `(m,)`; `values` is `(arms, m)`, any shape of curve.
+    `grid` is ascending from 0, `(m,)`; `values` is `(arms, m)`, curves of any shape.
     """
-    allowed = np.ones(values.shape, dtype=np.bool_)
-    first = _relax(grid, values, total, allowed)
-    best, open_nodes, visited = first, [(first, allowed)], 1
-    while open_nodes and visited < _MOST_NODES:
-        at = max(range(len(open_nodes)), key=lambda i: open_nodes[i][0].bound)
-        node, mask = open_nodes.pop(at)
+    best = _relax(grid, values, total, np.ones(values.shape, dtype=np.bool_))
+    frontier, visited = [best], 1
+    while visited < _MOST_NODES:
+        node = max(frontier, key=lambda n: n.bound)
         if node.bound <= best.value * (1 + _TOLERANCE):
             break
-        for low, high in ((0, node.low + 1), (node.low + 1, grid.size)):
-            part = mask.copy()
-            part[node.arm, :low] = part[node.arm, high:] = False
-            if not part.any(axis=1).all() or grid[part.argmax(axis=1)].sum() > total:
-                continue
-            child = _relax(grid, values, total, part)
+        frontier.remove(node)
+        for child in _branch(grid, values, total, node):
             visited += 1
-            open_nodes.append((child, part))
-            if child.value > best.value:
-                best = child
-    bound = max([best.value] + [node.bound for node, _ in open_nodes]) if open_nodes else best.value
-    return Optimum(best.pick, best.value, min(max(bound, best.value), max(first.bound, best.value)))
-
-
-def _relax(grid: Floats, values: Floats, total: float, allowed: npt.NDArray[np.bool_]) -> _Relaxed:
-    worth = np.where(allowed, values, -np.inf)
-    cheap, dear = 0.0, 1.0
-    rows = np.arange(values.shape[0])
-    while grid[_choose(grid, worth, dear)].sum() > total:
-        dear *= 2.0
-        if dear > 1e12:  # only the cheapest points fit
+            frontier.append(child)
+            best = max(best, child, key=lambda n: n.value)
+        if not frontier:
             break
-    generous = _choose(grid, worth, cheap)
+    return Optimum(best.pick, best.value, max([best.value, *(n.bound for n in frontier)]))
+
+
+def _branch(grid: Floats, values: Floats, total: float, node: _Node) -> list[_Node]:
+    """The node's jumping arm held at or below its low point, and held above it, where that is affordable."""
+    children = []
+    for outside in (slice(node.low + 1, None), slice(None, node.low + 1)):
+        part = node.allowed.copy()
+        part[node.arm, outside] = False
+        if part[node.arm].any() and grid[part.argmax(axis=1)].sum() <= total:
+            children.append(_relax(grid, values, total, part))
+    return children
+
+
+def _relax(grid: Floats, values: Floats, total: float, allowed: Mask) -> _Node:
+    worth, rows = np.where(allowed, values, -np.inf), np.arange(values.shape[0])
+    generous = _choose(grid, worth, 0.0)
     if grid[generous].sum() <= total:
         value = float(worth[rows, generous].sum())
-        return _Relaxed(generous, value, value, 0, 0, 0)
-    for _ in range(60):
+        return _Node(allowed, generous, value, value, 0, 0)
+    cheap, dear = 0.0, 1.0
+    while grid[_choose(grid, worth, dear)].sum() > total:
+        cheap, dear = dear, 2.0 * dear
+    for _ in range(_BISECTIONS):
         price = (cheap + dear) / 2
         cheap, dear = (price, dear) if grid[_choose(grid, worth, price)].sum() > total else (cheap, price)
     frugal, generous = _choose(grid, worth, dear), _choose(grid, worth, cheap)
     bound = float(worth[rows, frugal].sum() + dear * (total - grid[frugal].sum()))
     arm = int(np.argmax(grid[generous] - grid[frugal]))
-    low, high = int(frugal[arm]), int(generous[arm])
     pick = _fill(grid, worth, frugal, total)
-    return _Relaxed(pick, float(worth[rows, pick].sum()), bound, arm, low, high)
+    return _Node(allowed, pick, float(worth[rows, pick].sum()), bound, arm, int(frugal[arm]))
 
 
 def _choose(grid: Floats, worth: Floats, price: float) -> Ints:
     """Every arm's best point when money costs `price`."""
-    return np.argmax(worth - price * grid, axis=1)
+    return np.asarray(np.argmax(worth - price * grid, axis=1), dtype=np.int64)
 
 
 def _fill(grid: Floats, worth: Floats, pick: Ints, total: float) -> Ints:
@@ -96,7 +102,8 @@ def _fill(grid: Floats, worth: Floats, pick: Ints, total: float) -> Ints:
     while True:
         cost = grid[None, :] - grid[pick][:, None]
         gain = worth - worth[rows, pick][:, None]
-        rate = np.where((cost > 0) & (cost <= left) & (gain > 0), gain / np.where(cost > 0, cost, 1.0), 0.0)
+        fits = (cost > 0) & (cost <= left) & (gain > 0)
+        rate = np.where(fits, gain / np.where(fits, cost, 1.0), 0.0)
         arm, point = np.unravel_index(int(np.argmax(rate)), rate.shape)
         if rate[arm, point] <= 0:
             return pick

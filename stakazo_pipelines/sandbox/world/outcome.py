@@ -67,9 +67,9 @@ class Stage:
             stages.append((plan, self.settings, self.account.shown(hour, ads), hour))
         appeal = self.account.appeal(self.wear.epoch)
         spend, value = delivery.expect(groups, ads, self.wear, stages, appeal, own, held)
-        means = (x[self.skip :].mean(axis=0) for x in (spend, value))
-        first, second = (delivery.group_sum(x, arm, known.size) for x in means)
-        return first, second
+        counted = len(self.days) - self.skip
+        first, second = (delivery.group_sum(x[self.skip :].sum(axis=0), arm, known.size) for x in (spend, value))
+        return first / counted, second / counted
 
     def best(self) -> Floats:
         """The static daily budgets with the same total that earn most; at least as good as today's."""
@@ -104,7 +104,7 @@ class Stage:
         ads = nature.head(self.account.ads, self.settings.ad_on.size)
         last = self.account.calendar.day(self.days[-1]).first
         total = delivery.group_sum(
-            (self.settings.ad_on & (self.settings.ad_from <= last)) * 1.0, ads.group, self.by_campaign.size
+            (self.settings.ad_on & (self.settings.ad_from <= last)).astype(np.float64), ads.group, self.by_campaign.size
         )
         return self.settings.on & (self.settings.start <= last) & (self.settings.end > last) & (total > 0)
 
@@ -112,8 +112,8 @@ class Stage:
 def outcome(accounts: list[AccountWorld], since: date, until: date) -> dict[str, Any]:
     """Per account id: expected spend and value of the closed report days since..until.
 
-    `actual` under the budgets as they were; `status_quo` had everything been left as it stood when `since` began; `best`
-    under the static daily budgets with the same total that earn most. WorldError unless all those days are over.
+    `actual` under the budgets as they were; `status_quo` had all been left as it stood when `since` began; `best` under
+    the static daily budgets with the same total that earn most. WorldError unless all those days are over.
     """
     return {account.account.id: _account_outcome(account, since, until) for account in accounts}
 
@@ -121,7 +121,7 @@ def outcome(accounts: list[AccountWorld], since: date, until: date) -> dict[str,
 def _account_outcome(account: AccountWorld, since: date, until: date) -> dict[str, Any]:
     first, last = account.calendar.index(since), account.calendar.index(until) + 1
     if not 0 <= first < last <= len(account.truth_spend):
-        newest = account.calendar.date(len(account.truth_spend) - 1)
+        newest = account.calendar.report_day(len(account.truth_spend) - 1)
         raise WorldError(
             f"account {account.account.id} has complete days {account.calendar.first_day} to {newest} only"
         )
@@ -146,7 +146,7 @@ def _account_outcome(account: AccountWorld, since: date, until: date) -> dict[st
 
 
 def truth(store: Store, accounts: list[AccountWorld], now: datetime) -> dict[str, Any]:
-    """The hidden state: every running arm's curve, ROAS and marginal ROAS over the next 7 days, and the best budgets."""
+    """The hidden state: each running arm's curve, ROAS and marginal ROAS over the next 7 days, and its best budget."""
     return {
         "now": now.isoformat(),
         "arms": [arm for account in accounts for arm in _arms(store, account)],
@@ -188,7 +188,7 @@ def _arms(store: Store, account: AccountWorld) -> list[dict[str, Any]]:
                 **_result(float(spend[0, i]), float(value[0, i]), unit),
                 "roas": float(value[0, i] / spend[0, i]) if spend[0, i] > 0 else None,
                 "marginal_roas": float(value[2, i] - value[1, i]) / more if more > 0 else 0.0,
-                "curve": {"budget": list(nodes / unit), "value": list(value[3:, i] / unit)},
+                "curve": {"budget": (nodes / unit).tolist(), "value": (value[3:, i] / unit).tolist()},
             }
         )
     return out

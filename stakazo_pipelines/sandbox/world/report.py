@@ -24,7 +24,7 @@ _OVERLAP = {"ad": 1.0, "ad_group": 0.94, "campaign": 0.86, "account": 0.72}  # p
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Column arrays of equal length. `windows` purchases are nested: 1d_click within 7d_click; total = 7d_click + 1d_view."""
+    """Column arrays of equal length. Purchases of windows nest: 1d_click within 7d_click; all = 7d_click + 1d_view."""
 
     columns: Mapping[str, npt.NDArray[Any]]
 
@@ -140,9 +140,7 @@ def _hour_rows(account: AccountWorld, first: int, by_hour: Ints, events: convers
     until = np.cumsum(impressions, axis=2)[day, ad, hour]
     through = funnel(account.seed, account.ads, ad, day + first, until)
     before = funnel(account.seed, account.ads, ad, day + first, until - impressions[day, ad, hour])
-    measures = {
-        name: through[name] - np.where(until == impressions[day, ad, hour], 0, before[name]) for name in through
-    }
+    measures = {name: through[name] - before[name] for name in through}
     measures["spend"] = spend[day, ad, hour]
     return _Rows(ad, day + first, hour, measures, place[events.day - first, events.ad, event_hour])
 

@@ -55,10 +55,10 @@ def apportion(total: Ints, share: Floats) -> Ints:
     parts = np.floor(exact).astype(np.int64)
     missing = total - parts.sum(axis=1)
     rank = np.argsort(np.argsort(parts - exact, axis=1, kind="stable"), axis=1)
-    return parts + (rank < missing[:, None])
+    return np.asarray(parts + (rank < missing[:, None]), dtype=np.int64)
 
 
 def pick(share: Floats, u: Floats) -> Ints:
     """The segment in which each uniform falls: shares (rows, segments), u (rows,)."""
     edges = np.cumsum(share, axis=1)
-    return np.minimum((u[:, None] * edges[:, -1:] >= edges).sum(axis=1), share.shape[1] - 1)
+    return np.asarray(np.minimum((u[:, None] * edges[:, -1:] >= edges).sum(axis=1), share.shape[1] - 1), dtype=np.int64)

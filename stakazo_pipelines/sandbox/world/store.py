@@ -43,7 +43,12 @@ class Store:
     made: int = 0
 
     def table(self, level: Level) -> dict[str, Any]:
-        tables = {"campaign": self.campaigns, "ad_group": self.ad_groups, "ad": self.ads, "creative": self.creatives}
+        tables: dict[str, dict[str, Any]] = {
+            "campaign": self.campaigns,
+            "ad_group": self.ad_groups,
+            "ad": self.ads,
+            "creative": self.creatives,
+        }
         if level not in tables:
             raise WorldError(f"no level {level!r}: one of {', '.join(tables)}")
         return tables[level]
