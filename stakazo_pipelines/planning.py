@@ -3,7 +3,7 @@
 The same measurement and allocation as the pipeline's, on a frame that `table_input` has checked. Pure: no files.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -42,8 +42,28 @@ BUDGET_DAYS = 7  # report days whose mean spend stands in for a budget that the 
 # A larger total goes to ad groups that are `ok` as long as this grows them at most so many times more than the total.
 MAX_STRETCH = 2.0
 # ISO 4217 currencies whose smallest coin is not a hundredth.
-_WHOLE = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())
-_THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_WHOLE = frozenset(
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    )
+)
+_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +126,17 @@ def plan_table(
         seed=seed,
         step_cap=step_cap,
     )
-    frame = result.frame
+    frame, summaries = result.frame, result.accounts
     if total is not None:
-        frame = _since_today(frame, arms, estimates, seed)
+        unit = units[arms["account_id"][0]]
+        frame, summary = _since_today(frame, result.accounts[0], arms, estimates, unit, seed)
+        summaries = (summary,)
     notes += [f"{one.currency or 'all'}: {one.reason}" for one in result.accounts if one.reason]
     labels = arms.select("arm_id", "ad_group", "order")
     return PlanResult(
         frame=frame.join(labels, on="arm_id").sort("order").select(COLUMNS),
         as_of=day,
-        summaries=result.accounts,
+        summaries=summaries,
         notes=tuple(notes),
     )
 
@@ -145,7 +167,7 @@ def _arms(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
     shared = full.select(pl.struct("date", "platform", "ad_group", "currency").is_duplicated().any()).item()
     key = ["platform", "campaign", "ad_group"] if shared else ["platform", "ad_group"]
-    full = full.sort("date", maintain_order=True).with_columns(
+    full = full.sort("date", "platform", "campaign", "ad_group").with_columns(
         pl.concat_str([pl.col(name).str.replace_all("/", "//", literal=True) for name in key], separator=" / ").alias(
             "arm_id"
         )
@@ -195,7 +217,10 @@ def _on_paper(policy: Policy, step_cap: float | None) -> Policy:
     """Policy without a total of its own, and with cumulative caps that leave room for the step that was asked for."""
     step = policy.allocation.step_cap if step_cap is None else step_cap
     rails = policy.guardrails
-    widened = {name: max(getattr(rails, name), step) for name in ("entity_24h", "account_day", "account_month")}
+    widened: dict[str, float] = {
+        name: max(getattr(rails, name), step) for name in ("entity_24h", "account_day", "account_month")
+    }
+    widened["max_budget_growth"] = max(rails.max_budget_growth, step)
     return policy.model_copy(
         update={
             "allocation": policy.allocation.model_copy(update={"total": None}),
@@ -220,8 +245,15 @@ def _brought_to(
     sum_today, wanted = float(today.sum()), float(total)
     if sum_today <= 0:
         raise InputError("no ad group has a budget or spend to start from, so the total cannot be split")
-    states = arms.select("arm_id").join(estimates.frame, on="arm_id", how="left", maintain_order="left")["state"]
-    ok = np.array((states == ArmState.OK.value).to_numpy(), dtype=np.bool_)
+    found = arms.select("arm_id").join(estimates.frame, on="arm_id", how="left", maintain_order="left")
+    ok = np.array((found["state"] == ArmState.OK.value).to_numpy(), dtype=np.bool_)
+    step = policy.allocation.step_cap if step_cap is None else step_cap
+    average = (found["spend"] / found["days"]).fill_nan(0.0).to_numpy()
+    floor = np.maximum(today * max(1 - step, 0.0), np.minimum(policy.allocation.min_budget_share * average, today))
+    least, most = float(np.where(ok, floor, today).sum()), float(np.where(ok, today * (1 + step), today).sum())
+    margin = len(today) / unit  # bounds are rounded inwards to the minor unit
+    if least + margin <= wanted <= most - margin:
+        return arms
     factor = wanted / sum_today
     known = float(today[ok].sum())
     stretch = (wanted - (sum_today - known)) / known if known > 0 else np.inf
@@ -236,32 +268,46 @@ def _brought_to(
     else:
         words = f"too little is known of most ad groups, so every budget is first raised to {factor:.1%}"
     if words:
-        step = policy.allocation.step_cap if step_cap is None else step_cap
         notes.append(
-            f"the total of {wanted:,.2f} is not today's {sum_today:,.2f}: {words}, and steps of {step:.0%} count from there"
+            f"steps of {step:.0%} from today's {sum_today:,.2f} do not reach the total of {wanted:,.2f}: {words}, "
+            "and the steps count from there"
         )
     low: Ints = np.zeros(len(base), dtype=np.int64)
     whole = round_to_total(base * unit, low, np.full(len(base), np.iinfo(np.int64).max // 2), int(total * unit))
     return arms.with_columns(pl.Series("budget", whole / unit))
 
 
-def _since_today(frame: pl.DataFrame, arms: pl.DataFrame, estimates: Estimates, seed: int) -> pl.DataFrame:
+def _since_today(
+    frame: pl.DataFrame, summary: AccountSummary, arms: pl.DataFrame, estimates: Estimates, unit: int, seed: int
+) -> tuple[pl.DataFrame, AccountSummary]:
     """The same plan told from today's budgets instead of those that the total started from."""
-    rows = estimates.frame.select("arm_id").with_row_index("row")
-    table = frame.drop("current_budget").join(
-        arms.select("arm_id", pl.col("budget").round(3).alias("current_budget")), on="arm_id", maintain_order="left"
+    rows = estimates.frame.select("arm_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
+    today = arms.select("arm_id", ((pl.col("budget") * unit).round() / unit).alias("current_budget"))
+    table = (
+        frame.drop("current_budget")
+        .join(today, on="arm_id", maintain_order="left")
+        .join(rows, on="arm_id", maintain_order="left")
     )
+    current, proposed = table["current_budget"].to_numpy(), table["proposed_budget"].to_numpy()
+    account: Ints = np.zeros(len(table), dtype=np.int64)
     gain = gains(
         estimates,
-        row=table.join(rows, on="arm_id", maintain_order="left")["row"].cast(pl.Int64).to_numpy(),
-        account=np.zeros(len(table), dtype=np.int64),
+        row=table["row"].to_numpy(),
+        account=account,
         accounts=1,
-        current=table["current_budget"].to_numpy(),
-        proposed=table["proposed_budget"].to_numpy(),
+        current=current,
+        proposed=proposed,
         seed=seed,
     )
-    return table.with_columns(
-        pl.Series("expected_gain", gain.mean),
-        pl.Series("expected_gain_low", gain.low),
-        pl.Series("expected_gain_high", gain.high),
+    told = replace(
+        summary,
+        changes=int((current != proposed).sum()),
+        current_total=float(current.sum()),
+        moved=float(np.abs(proposed - current).sum()),
+        expected_gain=float(gain.account_mean[0]),
+        expected_gain_low=float(gain.account_low[0]),
+        expected_gain_high=float(gain.account_high[0]),
+        chance_of_gain=float(gain.account_chance[0]),
     )
+    columns = {"expected_gain": gain.mean, "expected_gain_low": gain.low, "expected_gain_high": gain.high}
+    return table.with_columns(pl.Series(name, column) for name, column in columns.items()), told

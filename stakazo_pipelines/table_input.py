@@ -73,6 +73,9 @@ def clean_table(raw: pl.DataFrame, *, source: str = "table", delimiter: str = ",
     named = _named(raw, source)
     if named.is_empty():
         raise InputError(f"{source}: there is a header but no row")
+    blank = named.select(pl.all_horizontal(pl.all().cast(pl.String).fill_null("").str.strip_chars() == "")).to_series()
+    rows = pl.Series("row", range(first_row, first_row + len(named)), dtype=pl.Int64).filter(~blank)
+    named = named.filter(~blank)
     notes: list[str] = []
     found = [name for name in (*REQUIRED, *OPTIONAL) if name in named.columns]
     days, problem = to_days(named["date"])
@@ -92,21 +95,18 @@ def clean_table(raw: pl.DataFrame, *, source: str = "table", delimiter: str = ",
         columns[name], reasons[name] = _blanks(name, columns, reasons[name], notes)
     reasons["spend"] = _first(reasons["spend"], _when(columns["spend"].is_null(), "is empty"))
 
-    frame = pl.DataFrame([columns[name].alias(name) for name in found]).with_columns(
-        pl.Series("row", range(first_row, first_row + len(named)), dtype=pl.Int64)
-    )
-    blank = named.select(pl.all_horizontal(pl.all().cast(pl.String).fill_null("").str.strip_chars() == "")).to_series()
-    problems = pl.DataFrame([frame["row"], *(reasons[name].alias(name) for name in found)])
-    refused = (
-        problems.filter(~blank)
+    frame = pl.DataFrame([rows, *(columns[name].alias(name) for name in found)])
+    unfit = (
+        pl.DataFrame([rows, *(reasons[name].alias(name) for name in found)])
         .unpivot(index="row", variable_name="column", value_name="reason")
         .filter(pl.col("reason").is_not_null())
         .sort("row", maintain_order=True)
         .unique("row", keep="first", maintain_order=True)
     )
-    usable = frame.filter(~blank).join(refused, on="row", how="anti", maintain_order="left")
-    usable, doubled = _one_a_day(usable, named, first_row, notes)
-    quarantined = pl.concat([refused, doubled]).sort("row")
+    usable = frame.join(unfit, on="row", how="anti", maintain_order="left")
+    others = [named[name].cast(pl.String) for name in named.columns if name not in (*REQUIRED, *OPTIONAL)]
+    usable, doubled = _one_a_day(usable, pl.DataFrame([rows, *others]), notes)
+    quarantined = pl.concat([unfit, doubled]).sort("row")
     if usable.is_empty():
         raise InputError(f"{source}: none of the {len(named)} rows can be used\n{describe(quarantined)}")
     return TableInput(usable.select(found), quarantined, tuple(notes))
@@ -199,24 +199,22 @@ def _blanks(
     empty = number.is_null() & refused.is_null()
     if not empty.any():
         return number, refused
-    zeros = bool((number == 0).any())
-    none_there = (columns["conversions"] == 0).fill_null(value=False) if name == "conversions_value" else ~empty
-    if not zeros and number.null_count() < len(number) and name == "conversions":
-        notes.append(f"{name}: {int(empty.sum())} empty cells are read as 0, since the column writes no 0 elsewhere")
-        return number.zip_with(~empty, pl.repeat(0.0, len(number), eager=True)), refused
-    means_zero = empty & none_there
+    if name == "conversions":
+        # A column that writes no 0 anywhere leaves it blank; but not beside a value.
+        worthless = (columns["conversions_value"].fill_null(0.0) == 0) if not (number == 0).any() else ~empty
+        means_zero = empty & worthless & (number.null_count() < len(number))
+        if means_zero.any():
+            notes.append(f"conversions: {int(means_zero.sum())} empty cells are read as 0; the column writes no 0")
+    else:
+        means_zero = empty & (columns["conversions"] == 0).fill_null(value=False)
     number = number.zip_with(~means_zero, pl.repeat(0.0, len(number), eager=True))
     return number, _first(refused, _when(empty & ~means_zero, "is empty; write 0 if there was none"))
 
 
-def _one_a_day(
-    usable: pl.DataFrame, named: pl.DataFrame, first_row: int, notes: list[str]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _one_a_day(usable: pl.DataFrame, extras: pl.DataFrame, notes: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """One row per ad group and day; the rows that stand in the way of it, with reasons."""
     keys = [name for name in ("date", "platform", "campaign", "ad_group", "currency") if name in usable.columns]
-    others = [name for name in named.columns if name not in (*REQUIRED, *OPTIONAL)]
-    rows = pl.Series("row", range(first_row, first_row + len(named)), dtype=pl.Int64)
-    extras = pl.DataFrame([rows, *(named[name].cast(pl.String) for name in others)])
+    others = [name for name in extras.columns if name != "row"]
     marked = usable.join(extras.rename({name: f"other {name}" for name in others}), on="row", maintain_order="left")
     told_apart = [*keys, *(f"other {name}" for name in others)]
     values = [name for name in marked.columns if name != "row"]

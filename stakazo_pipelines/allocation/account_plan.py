@@ -57,7 +57,7 @@ class AccountPlan:
     binding: Reasons
     total: int
     asked: int
-    shadow_price: float  # value per unit of money; NaN when no arm was free to move
+    shadow_price: float  # value of one more minor unit; NaN when no arm was free to move
     kkt_residual: float
     reason: str  # why nothing moves, else empty
 
@@ -97,6 +97,8 @@ def plan_account(
 
     free = limits.pinned(small)
     proposed = _rounded(best.proposed, free, total, min_change)
+    # What wanted to move before the small changes went, and has nothing left to move against, is too small as well.
+    small |= (np.abs(first.proposed - current) >= _HALF) & (proposed == current) & small.any()
     return AccountPlan(
         proposed=proposed,
         binding=_binding(limits, free, small, best, proposed),

@@ -100,7 +100,7 @@ def allocate(
         _summary(table, rows, plan, current[rows], int(units[rows[0]]), gain, index)
         for index, (plan, rows) in enumerate(zip(plans, slices, strict=True))
     )
-    return AllocationResult(_frame(table, current / units, proposed / units, gain, plans, slices), summaries)
+    return AllocationResult(_frame(table, current / units, proposed / units, gain, plans, summaries), summaries)
 
 
 def _check(arms: pl.DataFrame, minor_units: Mapping[str, int]) -> None:
@@ -237,7 +237,7 @@ def _summary(
         expected_gain_low=float(gain.account_low[index]),
         expected_gain_high=float(gain.account_high[index]),
         chance_of_gain=float(gain.account_chance[index]),
-        shadow_price=plan.shadow_price,
+        shadow_price=plan.shadow_price * units,
         kkt_residual=plan.kkt_residual,
         reason=reason,
     )
@@ -257,9 +257,9 @@ def _frame(
     proposed: Floats,
     gain: Gains,
     plans: list[AccountPlan],
-    slices: list[Ints],
+    accounts: tuple[AccountSummary, ...],
 ) -> pl.DataFrame:
-    prices = np.concatenate([np.full(len(rows), plan.shadow_price) for plan, rows in zip(plans, slices, strict=True)])
+    prices = np.repeat([account.shadow_price for account in accounts], [account.arms for account in accounts])
     binding = [str(reason) for plan in plans for reason in plan.binding]
     return table.select(
         "arm_id",
