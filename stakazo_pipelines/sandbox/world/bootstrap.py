@@ -41,12 +41,13 @@ _CALLS = ("SHOP_NOW", "LEARN_MORE", "SIGN_UP", "GET_OFFER")
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing people did in history: an update, or a creative renewed (`level` creative: `id` names the ad)."""
+    """One thing people did in history: an update, or (`renews`) a new creative on an ad."""
 
     at: datetime
     level: Level
     id: str
     fields: dict[str, Any]
+    renews: bool = False
 
 
 def accounts(config: WorldConfig) -> list[tuple[Account, float]]:

@@ -103,7 +103,9 @@ class Builder:
             day = int(self.rng.integers(20, days - 3))
             for ad in ads:
                 if ad.ad_group_id == group.id:
-                    self._happen(day, "creative", ad.id)
+                    self.happenings.append(
+                        Happening(working_hour(self.world.calendar, day), "ad", ad.id, {}, renews=True)
+                    )
         for incident in bootstrap.past_incidents(
             self.config, self.world.account, self.world.calendar, self.world.groups.id
         ):

@@ -15,10 +15,11 @@ from stakazo_pipelines.sandbox.world import conversions, splits
 from stakazo_pipelines.sandbox.world.account import AccountWorld
 from stakazo_pipelines.sandbox.world.entities import WorldError
 from stakazo_pipelines.sandbox.world.nature import Ads
-from stakazo_pipelines.sandbox.world.noise import Ints, Stream, counts, derive, keys, thinned
+from stakazo_pipelines.sandbox.world.noise import Ints, Stream, counts, derive, keys, thinned, uniform
 
 LEVELS = ("account", "campaign", "ad_group", "ad")
 WINDOWS = ("1d_click", "7d_click", "1d_view")
+_MOST_ATOMS = 400_000  # rows worked on at once; keeps memory flat however long the range
 _OVERLAP = {"ad": 1.0, "ad_group": 0.94, "campaign": 0.86, "account": 0.72}  # people reached by several ads count once
 
 
@@ -60,12 +61,33 @@ def report(
         raise WorldError(f"no report level {level!r}: one of {', '.join(LEVELS)}")
     first = max(account.calendar.index(since), 0)
     last = max(min(account.calendar.index(until), account.day) + 1, first)
-    events = visible(account, first, last)
-    by_hour = _by_hour(account, first, last)
-    rows = _hour_rows(account, first, by_hour, events) if hourly else _day_rows(account, first, by_hour, events)
     parts = splits.split(account.seed, account.account.currency, breakdowns, account.ads.id)
-    size = len(parts.labels)
-    measures = {k: splits.apportion(v, parts.delivery[rows.ad]).ravel() for k, v in rows.measures.items()}
+    atoms = account.ads.id.size * len(parts.labels) * (24 if hourly else 1)
+    step = max(_MOST_ATOMS // max(atoms, 1), 1)
+    pieces = [
+        _piece(account, level, (d, min(d + step, last)), hourly, breakdowns, parts)
+        for d in range(first, max(last, first + 1), step)
+    ]
+    return Report({name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]})
+
+
+def _piece(
+    account: AccountWorld,
+    level: str,
+    days: tuple[int, int],
+    hourly: bool,
+    breakdowns: tuple[str, ...],
+    parts: splits.Split,
+) -> dict[str, npt.NDArray[Any]]:
+    """Columns of the report days [first, last)."""
+    events, by_hour = visible(account, *days), _by_hour(account, *days)
+    rows = (_hour_rows if hourly else _day_rows)(account, days[0], by_hour, events)
+    size, measures = len(parts.labels), rows.measures
+    if size > 1:
+        hour = np.zeros_like(rows.day) if rows.hour is None else rows.hour
+        offset = uniform(account.seed, Stream.SEGMENT, account.ads.id[rows.ad], rows.day, hour)
+        share = parts.delivery[rows.ad]
+        measures = {name: splits.apportion(total, share, offset).ravel() for name, total in measures.items()}
     segment = splits.pick(parts.response[events.ad], derive(events.key, conversions.SEGMENT))
     measures |= _purchases(events, rows.event_row * size + segment, rows.ad.size * size)
     return _grouped(account, level, rows, measures, breakdowns, parts.labels)
@@ -170,7 +192,7 @@ def _grouped(
     measures: dict[str, Ints],
     breakdowns: tuple[str, ...],
     labels: list[tuple[str, ...]],
-) -> Report:
+) -> dict[str, npt.NDArray[Any]]:
     ads, groups, size = account.ads, account.groups, len(labels)
     group = ads.group[rows.ad]
     entity = {"ad": ads.id[rows.ad], "ad_group": groups.id[group], "campaign": groups.campaign[group]}
@@ -195,7 +217,7 @@ def _grouped(
         columns[name] = values / account.account.minor_units if money else values
     people = np.floor(totals["reach"] * _OVERLAP[level]).astype(np.int64)
     columns["reach"] = np.maximum(people, np.minimum(totals["reach"], 1))
-    return Report(columns)
+    return columns
 
 
 def _ids(account: AccountWorld, level: str, known: Ints, code: Ints) -> dict[str, npt.NDArray[Any]]:

@@ -49,13 +49,16 @@ def split(seed: int, currency: str, breakdowns: tuple[str, ...], ads: Ints) -> S
     return Split(labels, delivery, response)
 
 
-def apportion(total: Ints, share: Floats) -> Ints:
-    """Whole parts of each total, (rows,) by shares (rows, segments) adding up to 1, by the largest remainder."""
-    exact = total[:, None] * share
-    parts = np.floor(exact).astype(np.int64)
-    missing = total - parts.sum(axis=1)
-    rank = np.argsort(np.argsort(parts - exact, axis=1, kind="stable"), axis=1)
-    return np.asarray(parts + (rank < missing[:, None]), dtype=np.int64)
+def apportion(total: Ints, share: Floats, offset: Floats) -> Ints:
+    """Whole parts of each total, (rows,) by shares (rows, segments) adding up to 1, by rounding the running total.
+
+    Each part is within 1 of its exact share. `offset`, uniform on (0, 1) per row, makes small parts fair on average:
+    a single click falls into a segment with the segment's own probability.
+    """
+    edges = np.cumsum(share, axis=1)
+    edges[:, -1] = 1.0
+    ends = np.floor(total[:, None] * edges + offset[:, None])
+    return np.asarray(np.diff(ends, axis=1, prepend=0.0), dtype=np.int64)
 
 
 def pick(share: Floats, u: Floats) -> Ints:

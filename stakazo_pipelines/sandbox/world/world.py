@@ -4,6 +4,7 @@ Everything that happens to it is one entry of `log`; the same config and log giv
 """
 
 import copy
+import itertools
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -85,7 +86,7 @@ class World:
             raise WorldError(f"the clock stands at {self.now.isoformat()} and never runs backwards")
         if to > self.config.today_limit:
             raise WorldError(f"the clock may not pass {self.config.today_limit.isoformat()}")
-        self._run(to)
+        self._run(to, set(self._worlds))
         self.now = to
         self.log.append({"op": "advance", "to": to.isoformat()})
 
@@ -199,9 +200,10 @@ class World:
             self._worlds[account_id].settings = read_settings(self._store, self._worlds[account_id])
         self._stale.clear()
 
-    def _run(self, to: datetime) -> None:
+    def _run(self, to: datetime, accounts: set[str]) -> None:
         self._refresh()
-        for world in self._worlds.values():
+        for account_id in sorted(accounts):
+            world = self._worlds[account_id]
             world.run(world.calendar.hour_of(to))
 
     def _settle(self, account: Account, rate: float) -> AccountWorld:
@@ -222,13 +224,15 @@ class World:
             builder = history.Builder(self.config, self._store, world, bootstrap.generator(self.config, 1, i))
             happenings += [h for h in builder.build(*counts) if h.at < self.config.start]
         happenings.sort(key=lambda h: h.at)
-        for event in happenings:
-            self._run(event.at)
-            self._happen(event)
-        self._run(self.now)
+        for at, events in itertools.groupby(happenings, key=lambda h: h.at):
+            together = list(events)
+            self._run(at, {self._store.get(e.level, e.id).account_id for e in together})
+            for event in together:
+                self._happen(event)
+        self._run(self.now, set(self._worlds))
 
     def _happen(self, event: bootstrap.Happening) -> None:
-        if event.level == "creative":
+        if event.renews:
             ad = self.ads[event.id]
             old = self.creatives[ad.creative_id]
             made = self._store.create("creative", event.at, bootstrap.renewed(old), actor="history")

@@ -221,9 +221,11 @@ def test_incident_cannot_begin_in_the_past(world):
 @given(
     st.lists(st.integers(0, 10_000), min_size=1, max_size=5),
     st.lists(st.floats(0.01, 1.0), min_size=1, max_size=12),
+    st.floats(0.001, 0.999),
 )
-def test_apportioned_parts_are_whole_and_add_up(totals, weights):
+def test_apportioned_parts_are_whole_and_add_up(totals, weights, offset):
     share = np.tile(np.array(weights) / sum(weights), (len(totals), 1))
-    parts = apportion(np.array(totals), share)
+    parts = apportion(np.array(totals), share, np.full(len(totals), offset))
     assert parts.sum(axis=1).tolist() == totals
-    assert (np.abs(parts - np.array(totals)[:, None] * share) < 1).all()
+    assert (parts >= 0).all()
+    assert (np.abs(parts - np.array(totals)[:, None] * share) < 1 + 1e-6).all()
