@@ -72,8 +72,10 @@ def open_operations(url: URL, *, busy_seconds: float = BUSY_SECONDS) -> Operatio
     name = describe(url)
     engine = _engine(url, busy_seconds)
     try:
+        if url.get_backend_name() == "sqlite":
+            Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         migrate(engine)
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         engine.dispose()
         raise OperationsError(f"{name}: {_reason(error)}") from None
     return Operations(engine, name)
@@ -92,7 +94,6 @@ def _engine(url: URL, busy_seconds: float) -> Engine:
         return create_engine(url, json_serializer=canonical_json, pool_pre_ping=True)
     if not url.database or url.database == ":memory:":
         raise ConfigError("the operations database must be a file or a PostgreSQL server: memory forgets what was sent")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, json_serializer=canonical_json, connect_args={"timeout": busy_seconds})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -111,7 +112,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _reason(error: SQLAlchemyError | OSError) -> str:
+def _reason(error: SQLAlchemyError | sqlite3.Error | OSError) -> str:
     """The driver's own words: SQLAlchemy's would add statements and parameters."""
     cause = getattr(error, "orig", None) or error
     text = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

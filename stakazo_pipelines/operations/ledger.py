@@ -11,13 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from stakazo_pipelines.operations.database import Operations
 from stakazo_pipelines.operations.states import SPENT_ACTIONS
 from stakazo_pipelines.operations.tables import ActionRow
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeLedger:
+class AccountLedger:
     """Fractions moved: per entity the sum of |relative change| in the last 24 hours, per account the sum of money moved
     over its budgets in its local day and month.
     """
@@ -27,15 +26,7 @@ class ChangeLedger:
     account_month: float = 0.0
 
 
-def change_ledger(
-    operations: Operations, platform: str, account_id: str, *, now: datetime, timezone: str
-) -> ChangeLedger:
-    """The ledger of one account at `now`; day and month are those of `timezone` (IANA)."""
-    with operations.read() as session:
-        return ledger_in(session, platform, account_id, now=now, timezone=timezone)
-
-
-def ledger_in(
+def account_ledger(
     session: Session,
     platform: str,
     account_id: str,
@@ -43,8 +34,8 @@ def ledger_in(
     now: datetime,
     timezone: str,
     without: Collection[int] = (),
-) -> ChangeLedger:
-    """The same inside a transaction, leaving out the actions about to be sent again."""
+) -> AccountLedger:
+    """One account at `now`; day and month are those of `timezone` (IANA). `without`: actions about to be sent again."""
     ours = (
         ActionRow.platform == platform,
         ActionRow.account_id == account_id,
@@ -57,7 +48,7 @@ def ledger_in(
         .group_by(ActionRow.entity_id)
     )
     midnight = now.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return ChangeLedger(
+    return AccountLedger(
         entity_24h={entity: moved for entity, moved in session.execute(per_entity) if moved},
         account_day=_moved_since(session, midnight, ours),
         account_month=_moved_since(session, midnight.replace(day=1), ours),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from stakazo_pipelines.errors import AuthError, PlatformError, PublishError
 from stakazo_pipelines.operations.controls import stop_in_force
 from stakazo_pipelines.operations.database import Operations
-from stakazo_pipelines.operations.ledger import ledger_in
+from stakazo_pipelines.operations.ledger import account_ledger
 from stakazo_pipelines.operations.plans import get_plan, intend, move_action, move_plan
 from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
 from stakazo_pipelines.operations.tables import ActionRow, PlanRow
@@ -130,15 +130,15 @@ class Book:
         return waiting
 
     def journal_unseen(
-        self, seen: Mapping[int, Seen], errors: Mapping[int, PlatformError | None], *, attempts: int
+        self, seen: Mapping[int, Seen], errors: Mapping[int, PlatformError | None], *, repeatable: Collection[int]
     ) -> list[int]:
-        """After the last look: what may be sent again is returned, the rest stays unverified."""
+        """After the last look: the repeatable whose old value was seen are returned, the rest stays unverified."""
         again: list[int] = []
         with self._mine() as (session, plan):
             self._check_token(seen.values())
             for action in _rows(plan, seen):
                 found, error = seen[action.id], errors[action.id]
-                if error is not None and found.error is None and action.attempts < attempts:
+                if found.error is None and action.id in repeatable:
                     again.append(action.id)
                     continue
                 why = str(found.error or error or "accepted, but the old value still shows")
@@ -186,7 +186,9 @@ class Book:
 
     def _room(self, session: Session, plan: PlanRow, without: Collection[int]) -> Room:
         name, zone = f"{plan.platform}/{plan.account_id}", self.account.timezone
-        ledger = ledger_in(session, plan.platform, plan.account_id, now=self._now(), timezone=zone, without=without)
+        ledger = account_ledger(
+            session, plan.platform, plan.account_id, now=self._now(), timezone=zone, without=without
+        )
         own = self._policy.accounts.get(name)
         target = own.total if own is not None and own.total is not None else self._policy.allocation.total
         growth = sum((self._growth(action) for action in plan.actions if action.id not in without), Decimal(0))

@@ -5,9 +5,11 @@ sent again only where the platform still holds the old value.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 
 from stakazo_pipelines.errors import (
     MalformedError,
@@ -31,8 +33,8 @@ class Pace:
 
     `chunk` writes at most go out in one request (the platform's own limit permitting): the stop switch is read before
     each request, so ten is what a stop can still let through. `waits` are the seconds before each read-back; platforms
-    may apply a write late. `attempts` bounds how often a write whose answer was lost is sent. `lease` is how long a
-    silent execution keeps its lock; heartbeats come three times as often.
+    may apply a write late. `attempts` bounds how often one execution sends a write whose answer was lost. `lease` is
+    how long a silent execution keeps its lock; heartbeats come three times as often.
     """
 
     chunk: int = 10
@@ -57,17 +59,23 @@ class _Execution:
         self._platform = platform
         self._pace = pace
         self._sleep = sleep
+        self._sent: Counter[int] = Counter()  # by this execution: one that was killed before may not have got that far
 
     async def run(self) -> None:
         await self._settle_in_flight()
         size = max(1, min(self._pace.chunk, self._platform.capabilities.write_batch))
-        planned = self._book.ids(ActionStatus.PLANNED)
-        for start in range(0, len(planned), size):
+        for chunk in self._chunks(size):
             if self._book.halt:
                 break
-            seen = await self._look(planned[start : start + size])
-            await self._write_until_settled(self._book.intend_new(seen))
+            await self._write_until_settled(self._book.intend_new(await self._look(chunk)))
         self._book.finish()
+
+    def _chunks(self, size: int) -> Iterator[list[int]]:
+        """One request each. Phases never share one: a raise waits until the cuts that pay for it are seen."""
+        changes = self._book.changes(self._book.ids(ActionStatus.PLANNED))
+        for _, group in groupby(changes, key=lambda one: changes[one].phase):
+            ids = list(group)
+            yield from (ids[start : start + size] for start in range(0, len(ids), size))
 
     async def _settle_in_flight(self) -> None:
         """Actions that a killed execution left in `sending`: read back before anything is sent again."""
@@ -82,6 +90,7 @@ class _Execution:
 
     async def _send(self, ids: Sequence[int]) -> dict[int, PlatformError | None]:
         changes = self._book.changes(ids)
+        self._sent.update(ids)
         try:
             outcomes = await self._platform.update(
                 self._book.account, [change.request() for change in changes.values()]
@@ -105,8 +114,8 @@ class _Execution:
             pending = self._book.journal_seen(seen)
         if not pending:
             return []
-        unseen = {one: seen[one] for one in pending}
-        again = self._book.journal_unseen(unseen, errors, attempts=self._pace.attempts)
+        lost = {one for one in pending if errors[one] and self._sent[one] < self._pace.attempts}
+        again = self._book.journal_unseen({one: seen[one] for one in pending}, errors, repeatable=lost)
         return self._book.intend_again(again) if again else []
 
     async def _look(self, ids: Sequence[int]) -> dict[int, Seen]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from stakazo_pipelines.operations.ledger import ChangeLedger
+from stakazo_pipelines.operations.ledger import AccountLedger
 from stakazo_pipelines.policy import GuardrailPolicy
 from stakazo_pipelines.publishing.plan import PlannedChange
 
@@ -18,7 +18,7 @@ _ROUNDING = 1e-9
 class Room:
     """What has been moved so far, and how far the account's daily total may still rise under this plan."""
 
-    ledger: ChangeLedger
+    ledger: AccountLedger
     growth: Decimal
     growth_limit: Decimal
 

@@ -103,8 +103,6 @@ class Publisher:
         """
         with self._operations.read() as session:
             row = get_plan(session, plan_id)
-            if row.status in _DONE:
-                return result_of(row)
             others = [one.id for one in executing_plans(session, row.platform, row.account_id) if one.id != plan_id]
         for other in others:
             await self._run(other)
@@ -143,25 +141,29 @@ class Publisher:
         return await self.execute(saved.id)
 
     async def _run(self, plan_id: str) -> PlanResult:
-        book = Book(
-            self._operations,
-            self._policy,
-            plan_id=plan_id,
-            executor=self._lock(plan_id),
-            autonomy_of=self._autonomy_of,
-            lease=self._pace.lease,
-            now=self._now,
-            wall=self._wall,
-        )
-        await carry_out(book, self._platform, self._pace, self._sleep)
+        executor = self._lock(plan_id)
+        if executor is not None:
+            book = Book(
+                self._operations,
+                self._policy,
+                plan_id=plan_id,
+                executor=executor,
+                autonomy_of=self._autonomy_of,
+                lease=self._pace.lease,
+                now=self._now,
+                wall=self._wall,
+            )
+            await carry_out(book, self._platform, self._pace, self._sleep)
         with self._operations.read() as session:
             return result_of(get_plan(session, plan_id))
 
-    def _lock(self, plan_id: str) -> str:
-        """Take the account's execution lock; the holder's name."""
+    def _lock(self, plan_id: str) -> str | None:
+        """Take the account's execution lock; the holder's name, or None when the plan is finished by now."""
         executor, wall = new_executor(), self._wall()
         with self._operations.begin() as unit:
             row = get_plan(unit.session, plan_id, lock=True)
+            if row.status in _DONE:
+                return None
             if row.status is PlanStatus.EXECUTING:
                 if not abandoned(row, wall):
                     raise PublishError(f"plan {row.id} of {row.platform}/{row.account_id} is being published right now")
