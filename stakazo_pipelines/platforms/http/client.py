@@ -154,7 +154,7 @@ class ApiClient:
         why = f"; {retries.gave_up}" if retries.gave_up else ""
         facts = {field.name: getattr(error, field.name) for field in dataclasses.fields(error)}
         facts["platform"] = error.platform or self._dialect.name
-        facts["message"] = self.redact(f"{who}{request.method} {request.path}: {error.message}{why}")
+        facts["message"] = self.redact(f"{who}{request.method} {request.path or '/'}: {error.message}{why}")
         return type(error)(**facts)
 
 
