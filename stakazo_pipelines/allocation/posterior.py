@@ -11,6 +11,7 @@ from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN,
 
 _DRAWS = 400
 _CELLS = 20_000_000  # draws x arms held at once: 160 MB an array
+_BLOCK = 5_000  # arms whose gains are held at once
 _TAIL = 0.05  # both ends of a 90 % interval
 
 
@@ -87,14 +88,16 @@ def gains(
         log_value, elasticity = posterior.draws(count, seed)
         order = moved[np.argsort(account[moved], kind="stable")]
         ref = posterior.frame["ref_spend"].to_numpy()
-        for chunk in np.split(order, np.flatnonzero(np.diff(account[order])) + 1):
-            rows = row[chunk]
-            curve = {"log_value": log_value[:, rows], "elasticity": elasticity[:, rows], "ref_spend": ref[rows]}
-            gain = value(proposed[chunk], **curve) - value(current[chunk], **curve)
-            mean[chunk] = gain.mean(axis=0)
-            low[chunk], high[chunk] = np.quantile(gain, (_TAIL, 1 - _TAIL), axis=0)
-            whole = gain.sum(axis=1)
-            index = int(account[chunk[0]])
+        for mine in np.split(order, np.flatnonzero(np.diff(account[order])) + 1):
+            whole = np.zeros(count)
+            for chunk in np.split(mine, range(_BLOCK, len(mine), _BLOCK)):
+                rows = row[chunk]
+                curve = {"log_value": log_value[:, rows], "elasticity": elasticity[:, rows], "ref_spend": ref[rows]}
+                gain = value(proposed[chunk], **curve) - value(current[chunk], **curve)
+                mean[chunk] = gain.mean(axis=0)
+                low[chunk], high[chunk] = np.quantile(gain, (_TAIL, 1 - _TAIL), axis=0)
+                whole += gain.sum(axis=1)
+            index = int(account[mine[0]])
             sums[:3, index] = whole.mean(), *np.quantile(whole, (_TAIL, 1 - _TAIL))
             sums[3, index] = float((whole > 0).mean())
     return Gains(mean, low, high, *sums)

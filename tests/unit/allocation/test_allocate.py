@@ -215,7 +215,7 @@ def test_arms_that_are_no_table_of_budgets_are_refused(change, words):
 portfolios = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(portfolios, st.integers(1, 25), st.sampled_from([1, 100, 1000]))
 def test_every_plan_keeps_its_total_and_its_bounds_to_the_minor_unit(rng, n, units):
     budgets = np.round(np.exp(rng.normal(4, 1.5, n)) * units) / units
@@ -243,7 +243,7 @@ def test_every_plan_keeps_its_total_and_its_bounds_to_the_minor_unit(rng, n, uni
     assert set(frame["binding"]) <= set(Binding)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(portfolios, st.integers(2, 15))
 def test_repeated_plans_within_a_day_never_pass_the_cumulative_caps(rng, n):
     budgets = np.round(np.exp(rng.normal(5, 1, n)), 2)
@@ -260,7 +260,7 @@ def test_repeated_plans_within_a_day_never_pass_the_cumulative_caps(rng, n):
     assert ledger.account_day["acc"] <= 0.25 + 1e-9
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(portfolios, st.integers(2, 12))
 def test_the_order_of_the_arms_does_not_change_the_plan(rng, n):
     estimates, arms = world(np.round(np.exp(rng.normal(5, 1, n)), 2), np.exp(rng.normal(0, 1, n)))

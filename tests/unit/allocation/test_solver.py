@@ -73,7 +73,7 @@ def check_feasible(problem, spend):
             assert problem.groups.lower[index] - tolerance <= held <= problem.groups.upper[index] + tolerance
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(problems())
 def test_every_answer_is_feasible_and_proved_optimal(problem):
     answer = solve(problem)
@@ -83,7 +83,7 @@ def test_every_answer_is_feasible_and_proved_optimal(problem):
     assert answer.value == pytest.approx(problem.value(answer.proposed).sum())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(problems(max_arms=6), st.integers(0, 2**32 - 1))
 def test_no_feasible_mixture_of_random_points_earns_more(problem, seed):
     """Brute force that knows nothing of prices: random exchanges between pairs of arms never help."""
@@ -122,7 +122,7 @@ def slsqp(problem):
 
 
 @pytest.mark.filterwarnings("ignore:Values in x were outside bounds")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from(["plain", "groups"]).flatmap(
         lambda kind: problems(min_arms=2, max_arms=6, kind=kind, balanced=True, barren=False)
