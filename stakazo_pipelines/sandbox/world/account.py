@@ -115,12 +115,12 @@ class AccountWorld:
         """Deliver the hours up to (not including) `until`, closing local days as they end."""
         self.hour = max(self.hour, min(until, self.calendar.day(0).first))
         while self.hour < until:
-            self._open(self.calendar.day_at(self.hour))
+            plan = self._open(self.calendar.day_at(self.hour))
             local = self.calendar.day(self.day)
             stops = np.concatenate([self.settings.boundaries(), self._rejections()])
             later = stops[(stops > self.hour) & (stops < min(until, local.last))]
             stop = int(later.min()) if later.size else min(until, local.last)
-            self._deliver(self.hour, stop)
+            self._deliver(plan, self.hour, stop)
             self.hour = stop
             if stop == local.last:
                 self._close()
@@ -135,21 +135,22 @@ class AccountWorld:
             return self.openings[day]
         return Opening(Wear(self.adstock, self.worn, self.epoch), self.settings)
 
-    def _open(self, day: int) -> None:
+    def _open(self, day: int) -> DayPlan:
         if day != self.day:
             self.day = day
             self.openings.append(self.opening(len(self.openings)))
             self._plan = None
         if self._plan is None:
             self._plan = self.plan(day)
+        return self._plan
 
     def _rejections(self) -> Ints:
         ends = [t for i in self.incidents if i.kind == "creative_rejected" for t in (i.start, i.end)]
         return np.array([self.calendar.hour_of(t) for t in ends], dtype=np.int64)
 
-    def _deliver(self, first: int, last: int) -> None:
-        plan, local, groups, ads = self._plan, self.calendar.day(self.day), self.groups, self.ads
-        assert plan is not None  # noqa: S101  (set by _open)
+    def _deliver(self, plan: DayPlan, first: int, last: int) -> None:
+        """Deliver hours of the open day during which nothing changes."""
+        local, groups, ads = self.calendar.day(self.day), self.groups, self.ads
         moving = delivery.flow(self.settings, plan, groups, ads, first, self.shown(first))
         part = slice(first - local.first, last - local.first)
         by_group = moving.spend * plan.profile[part] * plan.delivery[part]

@@ -101,12 +101,12 @@ class Stage:
         return self.account.groups.id[: self.settings.budget.size]
 
     def _running(self) -> npt.NDArray[np.bool_]:
+        """Ad groups that can deliver at some time of the stretch."""
         ads = nature.head(self.account.ads, self.settings.ad_on.size)
-        last = self.account.calendar.day(self.days[-1]).first
-        total = delivery.group_sum(
-            (self.settings.ad_on & (self.settings.ad_from <= last)).astype(np.float64), ads.group, self.by_campaign.size
-        )
-        return self.settings.on & (self.settings.start <= last) & (self.settings.end > last) & (total > 0)
+        first, last = self.account.calendar.day(self.days[0]).first, self.account.calendar.day(self.days[-1]).last
+        live = (self.settings.ad_on & (self.settings.ad_from < last)).astype(np.float64)
+        some = delivery.group_sum(live, ads.group, self.by_campaign.size) > 0
+        return np.asarray(self.settings.on & (self.settings.start < last) & (self.settings.end > first) & some)
 
 
 def outcome(accounts: list[AccountWorld], since: date, until: date) -> dict[str, Any]:

@@ -25,7 +25,18 @@ _OVERLAP = {"ad": 1.0, "ad_group": 0.94, "campaign": 0.86, "account": 0.72}  # p
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Column arrays of equal length. Purchases of windows nest: 1d_click within 7d_click; all = 7d_click + 1d_view."""
+    """Column arrays of equal length, one row per entity and day (and hour, and segment).
+
+    ad_id, ad_group_id, campaign_id, account_id   text, those of the level and above
+    day                                           datetime64[D], account-local
+    hour                                          0..23, only in hourly reports
+    age, gender, country, publisher_platform      text, those asked for
+    impressions, clicks, link_clicks, landing_page_views, add_to_cart, video_views (3 s), thruplays,
+    post_engagement, reach                        int64
+    spend, purchase_value                         float64, major units, whole minor units
+    purchases                                     int64, = 7d_click + 1d_view
+    purchases_1d_click, _7d_click, _1d_view and purchase_value_…: the same by window; 1d_click lies within 7d_click
+    """
 
     columns: Mapping[str, npt.NDArray[Any]]
 

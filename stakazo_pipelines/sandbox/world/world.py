@@ -124,9 +124,10 @@ class World:
 
     def learning(self, ad_group_id: str) -> Learning:
         """The learning phase of an ad group as visible now."""
-        entity = self._store.get("ad_group", ad_group_id)
-        assert isinstance(entity, AdGroup)  # noqa: S101
-        return learning(self._world(entity), entity, self.now)
+        group = self.ad_groups.get(ad_group_id)
+        if group is None:
+            raise WorldError(f"no ad_group {ad_group_id}")
+        return learning(self._world(group), group, self.now)
 
     def report(
         self,

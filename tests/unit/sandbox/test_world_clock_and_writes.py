@@ -257,3 +257,26 @@ def test_default_world_has_the_promised_size_and_currencies():
     for account in world.accounts:
         days = np.unique(world.report(account, "account", world.config.first_day, date(2026, 6, 29))["day"])
         assert days.size == 120
+
+
+def test_campaign_budget_is_shared_out_by_fixed_strength():
+    world = World(SMALL)
+    campaign = next(
+        c for c in world.campaigns.values() if len([g for g in world.ad_groups.values() if g.campaign_id == c.id]) > 1
+    )
+    mine = [g for g in world.ad_groups.values() if g.campaign_id == campaign.id]
+    world.update("campaign", campaign.id, daily_budget=30_000, status="ACTIVE")
+    for group in mine:
+        world.update("ad_group", group.id, daily_budget=None, status="ACTIVE")
+    world.advance(SMALL.start + timedelta(days=4))
+    world.update("campaign", campaign.id, daily_budget=15_000)
+    world.advance(SMALL.start + timedelta(days=8))
+    unit = world.accounts[campaign.account_id].minor_units
+    report = world.report(campaign.account_id, "campaign", date(2026, 7, 1), date(2026, 7, 7))
+    rows = report["campaign_id"] == campaign.id
+    spent = dict(zip(report["day"][rows].astype(object), report["spend"][rows] * unit, strict=True))
+    assert 0.7 * 30_000 < spent[date(2026, 7, 2)] < 1.03 * 30_000
+    assert 0.7 * 15_000 < spent[date(2026, 7, 6)] < 1.03 * 15_000
+    arm = next(a for a in world.truth()["arms"] if a["arm_id"] == campaign.id)
+    assert (arm["level"], arm["budget"]) == ("campaign", 15_000 / unit)
+    assert not {g.id for g in mine} & {a["arm_id"] for a in world.truth()["arms"]}

@@ -229,3 +229,11 @@ def test_apportioned_parts_are_whole_and_add_up(totals, weights, offset):
     assert parts.sum(axis=1).tolist() == totals
     assert (parts >= 0).all()
     assert (np.abs(parts - np.array(totals)[:, None] * share) < 1 + 1e-6).all()
+
+
+def test_a_long_report_is_the_sum_of_its_pieces(world, monkeypatch):
+    account = next(iter(world.accounts))
+    whole = world.report(account, "ad_group", SINCE, UNTIL, breakdowns=("age",), hourly=True)
+    monkeypatch.setattr("stakazo_pipelines.sandbox.world.report._MOST_ATOMS", 1)
+    pieces = world.report(account, "ad_group", SINCE, UNTIL, breakdowns=("age",), hourly=True)
+    assert {n: c.tolist() for n, c in pieces.columns.items()} == {n: c.tolist() for n, c in whole.columns.items()}
