@@ -149,7 +149,8 @@ def lock_plan(session: Session, plan: PlanRow, *, executor: str, at: datetime, l
     else:
         move_plan(session, plan, PlanStatus.EXECUTING, at)
     plan.executor, plan.lease_until = executor, lease_until
+    account = f"{plan.platform}/{plan.account_id}"
     try:
         session.flush()
     except IntegrityError:
-        raise PublishError(f"{plan.platform}/{plan.account_id}: another plan is being published") from None
+        raise PublishError(f"{account}: another plan is being published") from None
