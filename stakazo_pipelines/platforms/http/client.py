@@ -90,7 +90,7 @@ class ApiClient:
                 if wait is None:
                     final = self._explained(error, request, retries)
                     break
-                where = f"{request.method} {request.path}: account {request.account or '(none)'}"
+                where = f"{request.title}: account {request.account or '(none)'}"
                 fault = type(error).__name__
                 _LOG.warning("%s: %s; attempt %d follows in %.1f s", where, fault, retries.sent + 1, wait)
             await self.sleep(wait)
@@ -154,7 +154,7 @@ class ApiClient:
         why = f"; {retries.gave_up}" if retries.gave_up else ""
         facts = {field.name: getattr(error, field.name) for field in dataclasses.fields(error)}
         facts["platform"] = error.platform or self._dialect.name
-        facts["message"] = self.redact(f"{who}{request.method} {request.path or '/'}: {error.message}{why}")
+        facts["message"] = self.redact(f"{who}{request.title}: {error.message}{why}")
         return type(error)(**facts)
 
 
@@ -170,9 +170,9 @@ def check_base_url(base_url: str, platform: str) -> None:
 
 
 def _decoded(response: httpx.Response) -> tuple[object, bool]:
-    """The JSON body and whether it is torn. An empty body counts as torn only where JSON was promised."""
+    """The JSON body and whether it is torn. 201 and 204 may come without a body; 200 with a promise of JSON may not."""
     if not response.content:
-        return None, "json" in response.headers.get("content-type", "")
+        return None, response.status_code == 200 and "json" in response.headers.get("content-type", "")
     try:
         return response.json(), False
     except ValueError:  # JSON and UTF-8 errors alike; chaining it would carry the body along

@@ -14,6 +14,8 @@ from stakazo_pipelines.errors import PlatformError
 class ApiRequest:
     """One call. `path` is relative to the base URL; `account` names who is charged for it ("" = nobody known yet).
 
+    A query that must not be encoded again may stand in `path` (then `params` stays empty).
+
     `repeatable` says that sending it twice does no more than sending it once: reads, deletes, and the creation of
     reports. Anything else is sent again only when the server provably did not act on it.
     """
@@ -27,6 +29,11 @@ class ApiRequest:
     files: Mapping[str, tuple[str, bytes]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = False
+
+    @property
+    def title(self) -> str:
+        """Method and path without a query, for logs and errors."""
+        return f"{self.method} {self.path.partition('?')[0] or '/'}"
 
 
 @dataclass(frozen=True, slots=True)

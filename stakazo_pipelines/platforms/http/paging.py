@@ -35,4 +35,4 @@ async def pages(
         if not paginator.has_next:
             return
         request = paginator.update_request(request)
-    raise MalformedError(f"{request.path}: still more pages after {MAX_PAGES}; narrow the query")
+    raise MalformedError(f"{request.title}: still more pages after {MAX_PAGES}; narrow the query")

@@ -64,25 +64,25 @@ class BatchWriter:
     ) -> dict[int, PlatformError | None]:
         """Send, and send again what was not executed or throttled, within the bounds."""
         settled: dict[int, PlatformError | None] = {}
-        waited, wait = 0.0, 1.0
-        for last in (False,) * (_TRIES - 1) + (True,):
+        waited, wait, tries = 0.0, 1.0, 0
+        while changes:
+            tries += 1
             outcomes = await self._send(account, changes, bodies)
-            again = {
-                at: error for at, error in outcomes.items() if isinstance(error, ThrottledError | _NotExecutedError)
+            pauses = {
+                at: self._pause(error, wait)
+                for at, error in outcomes.items()
+                if isinstance(error, ThrottledError | _NotExecutedError)
+                and tries < _TRIES
+                and waited + self._pause(error, wait) <= self._max_wait
             }
-            settled |= {at: error for at, error in outcomes.items() if at not in again}
-            pause = max((self._pause(error, wait) for error in again.values()), default=0.0)
-            if not again or last or waited + pause > self._max_wait:
-                return settled | {at: _final(error, changes[at]) for at, error in again.items()}
-            await self._client.sleep(pause)
-            waited, wait = waited + pause, wait * 2
-            open_ones = {at: changes[at] for at in again}
-            settled |= {
-                at: None for at, change in open_ones.items() if await self._is_there(account, change, again[at])
-            }
-            changes = {at: change for at, change in open_ones.items() if at not in settled}
-            if not changes:
-                return settled
+            settled |= {at: _final(error) for at, error in outcomes.items() if at not in pauses}
+            if pauses:
+                pause = max(pauses.values())
+                await self._client.sleep(pause)
+                waited, wait = waited + pause, wait * 2
+            there = [at for at in pauses if await self._is_there(account, changes[at], outcomes[at])]
+            settled |= dict.fromkeys(there)
+            changes = {at: changes[at] for at in pauses if at not in there}
         return settled
 
     async def _send(
@@ -168,7 +168,8 @@ def _reply(entry: object) -> ApiReply:
     return ApiReply(entry["code"], headers, json.loads(entry.get("body") or "{}"))
 
 
-def _final(error: PlatformError | None, change: EntityChange) -> PlatformError | None:
+def _final(error: PlatformError | None) -> PlatformError | None:
+    """Not executed is not unknown: whoever asked may simply ask again."""
     if isinstance(error, _NotExecutedError):
-        return TransientError(f"{error.message}; not executed {_TRIES} times: send {change.id} again later", "meta")
+        return TransientError(f"{error.message}; send it again later", error.platform)
     return error

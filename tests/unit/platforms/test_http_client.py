@@ -154,6 +154,26 @@ def test_a_page_that_is_no_api_answer_is_not_retried(clock):
     assert clock.slept == []
 
 
+def test_a_query_in_the_path_is_sent_as_it_is_and_stays_out_of_messages(clock):
+    seen = []
+    raw = dataclasses.replace(GET, path="adAnalytics?ids=List(urn%3Ali%3A1)&token=abcdef")
+    with pytest.raises(RejectedError) as caught:
+        send(lambda request: seen.append(request) or ok({"code": 1, "message": "no"}), clock, raw)
+    assert seen[0].url.raw_path == b"/v1/adAnalytics?ids=List(urn%3Ali%3A1)&token=abcdef"
+    assert "?" not in str(caught.value)
+
+
+def test_a_create_may_be_answered_by_headers_alone(clock):
+    reply = send(script(httpx.Response(201, headers={"X-RestLi-Id": "urn:7"})), clock, POST)
+    assert (reply.body, reply.headers["x-restli-id"]) == (None, "urn:7")
+
+
+def test_an_empty_answer_where_json_was_promised_is_torn(clock):
+    empty = httpx.Response(200, headers={"content-type": "application/json"})
+    with pytest.raises(UnknownOutcomeError):
+        send(script(empty), clock, POST)
+
+
 def test_errors_carry_neither_cause_nor_context(clock):
     with pytest.raises(TransientError) as caught:
         send(script(httpx.ReadError("boom")), clock, GET)

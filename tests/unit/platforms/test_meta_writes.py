@@ -159,6 +159,14 @@ def test_the_hourly_limit_of_budget_changes_is_told_not_waited_out(meta, account
     assert meta.clock.slept == []
 
 
+def test_a_limit_that_lasts_too_long_does_not_hold_up_the_others(meta, account):
+    changes = [group("21", "11"), group("22", "12")]
+    errors = update(meta, account, in_turn([failed(613, 1487632), None], [OK]), *changes)
+    assert isinstance(errors[0], ThrottledError)
+    assert errors[1] is None
+    assert sum(meta.clock.slept) < 10
+
+
 @pytest.mark.parametrize("lost", [httpx.Response(200, text='[{"code":200,'), httpx.Response(502, text=""), answer([])])
 def test_a_batch_whose_answer_is_lost_is_not_sent_again(meta, account, lost):
     errors = update(meta, account, in_turn(lost), group("21", "11"), group("22", "12"))
