@@ -97,7 +97,9 @@ def _with_turnover(problem: AllocationProblem, curves: Curves, cap: float) -> tu
     with np.errstate(divide="ignore"):
         shadow, move = float(np.log((high + low) / 2)), float(np.log(max(high - low, 0.0) / 2))
     price = np.where(up > now, price_up[0], np.where(down < now, price_down[0], shadow))
-    return up + (down - now), price, shadow, move
+    # Not up + (down - now) throughout: that would lose the digits of a budget cut to nearly nothing.
+    spend = np.where(down >= now, up, np.where(up <= now, down, up + (down - now)))
+    return spend, price, shadow, move
 
 
 def _grouped(problem: AllocationProblem, curves: Curves, groups: Groups) -> tuple[Floats, Floats, float]:
