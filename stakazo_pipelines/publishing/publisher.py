@@ -125,6 +125,9 @@ class Publisher:
         after a kill it goes on where it was. Raises PublishError when nothing of the plan is left to undo.
         """
         with self._operations.read() as session:
+            account_id = get_plan(session, plan_id).account_id
+        await self.recheck(account_id)  # a late write of this plan has to be undone too
+        with self._operations.read() as session:
             row = get_plan(session, plan_id)
             begun = [one.id for one in open_plans(session, row.platform, row.account_id) if one.undoes == plan_id]
             inverse = None if begun else inverse_plan(row)

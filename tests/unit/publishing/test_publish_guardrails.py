@@ -99,7 +99,7 @@ def test_writes_that_were_refused_do_not_count(desk):
     assert change_ledger(desk.operations, "meta", [ACCOUNT], now=desk.now).entity_24h == {}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["a", "b"]), st.integers(70, 130), st.integers(0, 30)), min_size=1, max_size=6

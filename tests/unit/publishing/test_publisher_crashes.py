@@ -44,7 +44,7 @@ def command(desk, crashing, fuse, decisions, chunk):
     return asyncio.run(run())
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fuses=st.lists(st.integers(0, 45), max_size=4),
     chunk=st.integers(1, 3),
@@ -71,7 +71,7 @@ def test_any_crashes_apply_and_journal_each_write_once(make_desk, killed, crashi
     desk.operations.close()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fuses=st.lists(st.integers(0, 35), min_size=1, max_size=3))
 def test_a_rollback_that_is_killed_goes_on_where_it_was(make_desk, killed, crashing, fuses):
     desk = make_desk(a="100.00", b="100.00")

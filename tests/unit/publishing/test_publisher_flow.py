@@ -273,6 +273,14 @@ def test_a_rollback_touches_only_what_was_verified(desk):
     assert [action.change.entity.id for action in undone.actions] == ["b"]
 
 
+def test_a_rollback_undoes_a_late_write_too(desk):
+    desk.platform.faults["a"] = ["never"]
+    done = desk.publish(desk.plan(a="80.00", b="90.00"))
+    desk.platform.set_budget("a", "80.00")
+    asyncio.run(desk.publisher().rollback(done.plan_id, who="ana"))
+    assert (desk.platform.amount("a"), desk.platform.amount("b")) == ("100.00", "100.00")
+
+
 def test_a_rollback_leaves_a_foreign_value_alone_unless_forced(desk):
     done = desk.publish(desk.plan(a="80.00"))
     desk.platform.set_budget("a", "55.00")
