@@ -1,6 +1,10 @@
--- The ad grain's conversions against the account's total, where both were fetched: fails with every account-day whose gap is
--- beyond the tolerance (a fraction of the larger: 0.05; the two may be fetched moments apart, so it warns). A gap of one hundredth of a unit is rounding.
-{{ config(severity='warn') }}
+-- The ad grain's conversions against the account's total: fails with every account-day on which both were fetched and the gap
+-- is beyond the tolerance, a fraction of the larger (0.05: the two may be fetched moments apart, so it only warns).
+-- A gap of one hundredth of a unit is rounding.
+{{ config(
+    severity='warn',
+    meta={'dagster': {'ref': {'name': 'ad_reporting__ad_report'}}},
+) }}
 
 with accounts as (
 

@@ -1,6 +1,10 @@
--- The ad grain's spend against the account's total, where both were fetched: fails with every account-day whose gap is
--- beyond the tolerance (a fraction of the larger: 0.01 by default; policy's ingest.reconciliation_tolerance). A gap of one hundredth of a unit is rounding.
-{{ config(severity='error') }}
+-- The ad grain's spend against the account's total: fails with every account-day on which both were fetched and the gap
+-- is beyond the tolerance, a fraction of the larger (STAKAZO_RECONCILIATION_TOLERANCE sets it, 0.01 by default).
+-- A gap of one hundredth of a unit is rounding.
+{{ config(
+    severity='error',
+    meta={'dagster': {'ref': {'name': 'ad_reporting__ad_report'}}},
+) }}
 
 with accounts as (
 

@@ -16,7 +16,7 @@ from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.importing.layouts import recognise
 from stakazo_pipelines.importing.mapping import ColumnMapping, Constants
 from stakazo_pipelines.importing.rows import AMOUNTS, COUNTS, AcceptedRow, Defaults, RejectedRow, RowReader
-from stakazo_pipelines.importing.table import Table, read_table
+from stakazo_pipelines.importing.table import Table, read_table, the_table_file
 from stakazo_pipelines.lake import Lake, insight_rows_frame, quarantine_frame
 from stakazo_pipelines.platforms.port import Account, InsightRow
 from stakazo_pipelines.vocabulary import EntityStatus, Level
@@ -57,23 +57,6 @@ class ImportReport:
         """Report days to rebuild the marts of, in order."""
         return sorted({row.day for row in self.rows})
 
-    def plan_table(self) -> pl.DataFrame:
-        """The rows as `stakazo plan` reads them: one row per day and ad group, ad-level exports added up."""
-        names = ("date", "ad_group", "campaign", "platform", "currency", "spend", "conversions", "conversions_value")
-        currency = {account.id: account.currency for account in self.accounts}
-        records = [
-            (
-                row.day,
-                row.ad_group_name,
-                row.campaign_name,
-                self.platform,
-                currency[row.account_id],
-                *(float(amount) for amount in (row.spend, row.conversions, row.conversions_value)),
-            )
-            for row in self.rows
-        ]
-        return pl.DataFrame(records, schema=names, orient="row").group_by(names[:5]).sum().sort(names[:3])
-
     @property
     def spend(self) -> Decimal:
         return sum((row.spend for row in self.rows), Decimal(0))
@@ -98,11 +81,12 @@ def import_file(
     timezone: str | None = None,
     lake: Lake | None = None,
 ) -> ImportReport:
-    """Read an export and, given a lake, land it as raw vintages fetched at `imported_at` (aware; the --as-of instant).
+    """Read an export (a file, or the folder of just one); given a lake, land it as raw vintages.
 
-    Without `mapping` the layout must be a known one. `account`, `currency` and `timezone` fill what the file
+    `imported_at` (aware; the --as-of instant) is when they count as fetched. Without `mapping` the layout must be a known one. `account`, `currency` and `timezone` fill what the file
     leaves open, before the mapping's constants. Raises InputError (file, header, nothing usable), LakeError (landing).
     """
+    path = the_table_file(path)
     table = read_table(path)
     found = ("mapping", mapping) if mapping else recognise(table.header)
     if found is None:

@@ -26,6 +26,17 @@ class Table:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
 
+def the_table_file(path: Path) -> Path:
+    """The path itself, or the one table in the folder that it is. Raises InputError when there are none or several."""
+    if not path.is_dir():
+        return path
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in _CSV | _EXCEL)
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found) or "no .csv or .xlsx file"
+        raise InputError(f"{path}: is a folder with {names}; give the path of one file")
+    return found[0]
+
+
 def read_table(path: Path) -> Table:
     """Read an export. Raises InputError naming the file and what to do."""
     suffix = path.suffix.lower()

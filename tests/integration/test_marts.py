@@ -25,6 +25,7 @@ from stakazo_pipelines.marts import (
     request_days,
 )
 from stakazo_pipelines.marts.tables import day_file
+from stakazo_pipelines.measurement.maturity import MATURE_AGE, MaturityCurve
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, Entity, InsightRow
 from stakazo_pipelines.vocabulary import EntityStatus, Level
@@ -37,7 +38,7 @@ EXPORTED_AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = date(2026, 3, 1)
 AD, GROUP, CAMPAIGN, SHOP = (f"ad_reporting__{level}_report" for level in ("ad", "ad_group", "campaign", "account"))
 
-Build = Callable[[Lake, Sequence[date]], None]
+Build = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def dbt_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     # dbt parses the project again when the environment that it reads changes: one path leads to every lake.
     link = scratch / "lake"
 
-    def build(lake: Lake, days: Sequence[date]) -> None:
+    def build(lake: Lake, days: Sequence[date], maturity: dict[str, MaturityCurve] | None = None) -> None:
         environment = os.environ | {
             "STAKAZO_LAKE": str(link),
             "DBT_TARGET_PATH": str(scratch / "target"),
@@ -61,7 +62,7 @@ def dbt_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
             command += ["--exclude-resource-type", "unit_test"]  # the first build ran them
         link.symlink_to(lake.root)
         with build_lock(lake, timeout=10):
-            request_days(lake, days)
+            request_days(lake, days, maturity=maturity)
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
             assert done.returncode == 0, done.stdout + done.stderr
             promote_build(lake, MART_MODELS, days)
@@ -190,6 +191,7 @@ def test_vintages_show_conversions_arriving(lake: Lake) -> None:
 
 
 def test_a_rebuild_touches_only_the_days_asked_for_and_opens_only_their_files(lake: Lake, dbt_build: Build) -> None:
+    learned = MaturityCurve(shares=(*[0.5] * MATURE_AGE, 1.0))
     far = date(2025, 1, 1)
     append(lake, Level.AD, far, [("c1", "g1", "a1", 1.0, 0)], age=1)
     [file] = [raw for raw in lake.raw_files("insights_ad") if raw.day == far]
@@ -198,10 +200,11 @@ def test_a_rebuild_touches_only_the_days_asked_for_and_opens_only_their_files(la
     before = {day: day_file(lake, AD, day).stat().st_mtime_ns for day in mart_days(lake, AD)}
     append(lake, Level.AD, DAY, [("c1", "g1", "a1", 60.0, 9)], age=8)
     try:
-        dbt_build(lake, [DAY])
+        dbt_build(lake, [DAY], {"meta": learned})
     finally:
         file.path.unlink()
-    assert [row["conversions"] for row in live(lake, AD)] == [9]
+    [row] = live(lake, AD)
+    assert (row["conversions"], row["age_days"], row["maturity"]) == (9, 8, 0.5)  # now by the platform's own curve
     after = {day: day_file(lake, AD, day).stat().st_mtime_ns for day in mart_days(lake, AD)}
     assert {day for day in after if after[day] != before[day]} == {DAY}
 

@@ -192,11 +192,13 @@ def test_the_row_as_it_was_stays_with_the_vintage(tmp_path: Path) -> None:
     assert json.loads(native)["rows"][0]["banner"] == "728 x 90"
 
 
-def test_the_plan_table_adds_ads_up_to_their_ad_group(tmp_path: Path) -> None:
-    mapping = MAPPING.model_copy(update={"ad": ("ad",), "campaign": ("campaign",)})
-    text = f"{HEADER},ad,campaign\n2026-01-01,a,1,2,3,x,c\n2026-01-01,a,2,1,4,y,c\n"
-    [row] = bring_in(tmp_path, text, mapping).plan_table().to_dicts()
-    assert (row["date"], row["ad_group"], row["spend"], row["conversions"]) == (date(2026, 1, 1), "a", 3.0, 3.0)
+def test_a_folder_stands_for_the_one_table_in_it(tmp_path: Path) -> None:
+    (tmp_path / "readme.md").write_text("about", encoding="utf-8")
+    bring_in(tmp_path, f"{HEADER}\n2026-01-01,a,1,0,0\n")
+    assert import_file(tmp_path, platform="meta", imported_at=NOW, mapping=MAPPING).accepted == 1
+    (tmp_path / "more.csv").write_text("a", encoding="utf-8")
+    with pytest.raises(InputError, match=r"folder with export\.csv, more\.csv; give the path of one file"):
+        import_file(tmp_path, platform="meta", imported_at=NOW, mapping=MAPPING)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
