@@ -83,8 +83,9 @@ def import_file(
 ) -> ImportReport:
     """Read an export (a file, or the folder of just one); given a lake, land it as raw vintages.
 
-    `imported_at` (aware; the --as-of instant) is when they count as fetched. Without `mapping` the layout must be a known one. `account`, `currency` and `timezone` fill what the file
-    leaves open, before the mapping's constants. Raises InputError (file, header, nothing usable), LakeError (landing).
+    `imported_at` (aware; the --as-of instant) is when they count as fetched. Without `mapping` the layout must be a
+    known one. `account`, `currency` and `timezone` fill what the file leaves open, before the mapping's constants.
+    Raises InputError (file, header, nothing usable), LakeError (landing).
     """
     path = the_table_file(path)
     table = read_table(path)
