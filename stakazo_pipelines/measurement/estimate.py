@@ -6,20 +6,18 @@ from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
-from scipy.special import ndtr, ndtri
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array
-from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
 from stakazo_pipelines.measurement.posterior import ArmPosterior, arm_posterior
+from stakazo_pipelines.measurement.returns import returns_at, truncated_elasticity
 from stakazo_pipelines.policy import MeasurementPolicy
 from stakazo_pipelines.vocabulary import ArmState
 
 RECENT_DAYS = 7  # the window whose maturity is judged
-_Z90 = float(ndtri(0.95))
 # An arm whose value was never reported earns, as far as anybody can tell, nothing: a draw of e^-50 of its spend.
 _NO_LOG_VALUE = -50.0
 
@@ -59,7 +57,7 @@ class Estimates:
 
     ROAS columns are posterior medians and 5 % and 95 % quantiles of the mean of the next 7 days at today's budget (at
     the reference spend when there is no budget). The curve's parameters are jointly normal; elasticity is then
-    truncated to (ELASTICITY_MIN, ELASTICITY_MAX).
+    truncated to (`curves.ELASTICITY_MIN`, `ELASTICITY_MAX`).
     """
 
     frame: pl.DataFrame
@@ -84,19 +82,12 @@ class Estimates:
         blank = np.log(frame["ref_spend"].to_numpy()) + _NO_LOG_VALUE
         mean = frame["log_value_mean"].to_numpy()
         mean = np.where(np.isnan(mean), blank, mean)
-        elasticity = _truncated(
+        elasticity = truncated_elasticity(
             corr * first + np.sqrt(1.0 - corr**2) * second,
             frame["elasticity_mean"].to_numpy(),
             frame["elasticity_sd"].to_numpy(),
         )
         return mean + frame["log_value_sd"].fill_null(0.0).to_numpy() * first, elasticity
-
-
-def _truncated(standard: Array, mean: Array, sd: Array) -> Array:
-    """Standard normal deviates to a normal truncated to the elasticity's range, quantile by quantile."""
-    low, high = ndtr((ELASTICITY_MIN - mean) / sd), ndtr((ELASTICITY_MAX - mean) / sd)
-    inside = np.clip(low + ndtr(standard) * (high - low), 1e-12, 1.0 - 1e-12)
-    return np.asarray(np.clip(mean + sd * ndtri(inside), ELASTICITY_MIN, ELASTICITY_MAX), dtype=np.float64)
 
 
 def estimate(
@@ -171,40 +162,20 @@ def _returns(panel: Panel, posterior: ArmPosterior, target: float) -> pl.DataFra
     """Medians and 90 % quantiles of ROAS and marginal ROAS at today's budget, and the curve's parameters."""
     budget = panel.arms["budget"].fill_null(0.0).to_numpy()
     at = np.where(budget > 0, budget, panel.ref_spend)
-    distance = np.log(at / panel.ref_spend)
-    mean, sd = posterior.elasticity, np.sqrt(posterior.elasticity_variance)
-    level_variance = posterior.log_value_variance
-    log_roas = posterior.log_value + mean * distance - np.log(at)
-    variance = level_variance + 2 * distance * posterior.covariance + distance**2 * sd**2
-    log_sd = np.sqrt(np.maximum(variance, 1e-12))
-    log_slope, slope_variance, per_unit = _log_elasticity(mean, sd)
-    slope_cov = per_unit * (posterior.covariance + distance * sd**2)
-    marginal_sd = np.sqrt(np.maximum(variance + 2 * slope_cov + slope_variance, 1e-12))
-    log_marginal = log_roas + log_slope
+    found = returns_at(at, ref_spend=panel.ref_spend, posterior=posterior, target=target)
     columns = {
-        "roas": np.exp(log_roas),
-        "roas_low": np.exp(log_roas - _Z90 * log_sd),
-        "roas_high": np.exp(log_roas + _Z90 * log_sd),
-        "marginal_roas": np.exp(log_marginal),
-        "marginal_roas_low": np.exp(log_marginal - _Z90 * marginal_sd),
-        "marginal_roas_high": np.exp(log_marginal + _Z90 * marginal_sd),
-        "p_above_target": ndtr((log_roas - np.log(target)) / log_sd),
+        "roas": found.roas[1],
+        "roas_low": found.roas[0],
+        "roas_high": found.roas[2],
+        "marginal_roas": found.marginal[1],
+        "marginal_roas_low": found.marginal[0],
+        "marginal_roas_high": found.marginal[2],
+        "p_above_target": found.p_above,
         "ref_spend": panel.ref_spend,
         "log_value_mean": posterior.log_value,
-        "log_value_sd": np.where(np.isnan(posterior.log_value), np.nan, np.sqrt(level_variance)),
-        "elasticity_mean": mean,
-        "elasticity_sd": sd,
-        "curve_corr": np.clip(posterior.covariance / np.sqrt(level_variance * sd**2), -0.999, 0.999),
+        "log_value_sd": np.where(np.isnan(posterior.log_value), np.nan, np.sqrt(posterior.log_value_variance)),
+        "elasticity_mean": posterior.elasticity,
+        "elasticity_sd": np.sqrt(posterior.elasticity_variance),
+        "curve_corr": found.curve_corr,
     }
-    return pl.DataFrame({name: np.asarray(column) for name, column in columns.items()}).fill_nan(None)
-
-
-def _log_elasticity(mean: Array, sd: Array) -> tuple[Array, Array, Array]:
-    """Mean and variance of log elasticity under its truncated normal, and its slope on elasticity (7 quantiles)."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(7)
-    weights = weights / weights.sum()
-    logs = [np.log(_truncated(np.full_like(mean, node), mean, sd)) for node in nodes]
-    centre = sum(weight * log for weight, log in zip(weights, logs, strict=True))
-    spread = sum(weight * (log - centre) ** 2 for weight, log in zip(weights, logs, strict=True))
-    slope = sum(weight * node * log for weight, node, log in zip(weights, nodes, logs, strict=True)) / sd
-    return np.asarray(centre), np.asarray(spread), np.asarray(slope)
+    return pl.DataFrame(columns).fill_nan(None)

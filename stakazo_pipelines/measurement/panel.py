@@ -79,6 +79,7 @@ def build_panel(
             pl.col("conversions_value").cast(pl.Float64).alias("value"),
             "platform",
         )
+        .sort("arm", "day")
     )
     share, share_variance = _shares(rows, maturity)
     rows = rows.with_columns(pl.Series("share", share), pl.Series("share_variance", share_variance)).drop("platform")

@@ -14,18 +14,22 @@ import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array
-from stakazo_pipelines.measurement.hyperparameters import Population, Sds
+from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slopes
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
-from stakazo_pipelines.measurement.pooling import Tree
+from stakazo_pipelines.measurement.pooling import TREE_LEVELS, Tree
 from stakazo_pipelines.measurement.population import (
     DYNAMICS_SPREAD,
     ELASTICITY_SDS_SPREAD,
+    ELASTICITY_SLOPES_SD,
+    LEVEL_SLOPES_SD,
     SDS_SPREAD,
     arms_of,
     fit_value,
     subsample,
 )
+from stakazo_pipelines.measurement.posterior import covariates_of
+from stakazo_pipelines.measurement.values import value_posterior
 
 MAX_RHAT = 1.05
 MIN_ESS = 100.0
@@ -39,7 +43,9 @@ _HYPER = (
     "shock_persistence",
     "weekday_sd",
     "elasticity_mean",
+    "elasticity_slopes",
     "elasticity_sds",
+    "level_slopes",
     "level_sds",
 )
 
@@ -101,12 +107,14 @@ def sample_population(
         raise MeasurementError("there is no arm with delivery to learn a population from")
     chosen = known.filter(pl.col("arm_id").is_in(subsample(known, max_arms, seed).implode()))
     panel = build_panel(arm_days=chosen, arms=arms_of(chosen), as_of=until, window_days=window_days, maturity=maturity)
-    trace = _sample(_model(panel, defaults), seed=seed, draws=draws, tune=tune, chains=chains, cores=cores)
-    population = fit_value(panel, _read(trace, defaults), defaults)
+    valued = fit_value(panel, defaults, defaults)
+    trace = _sample(_model(panel, valued, defaults), seed=seed, draws=draws, tune=tune, chains=chains, cores=cores)
+    population = _read(trace, valued)
     return replace(population, arms=len(panel.arms), source="nuts"), _diagnose(trace)
 
 
-def _model(panel: Panel, defaults: Population) -> Any:
+def _model(panel: Panel, valued: Population, defaults: Population) -> Any:
+    """The hierarchy of `posterior` with `defaults` as priors; values per conversion (`valued`) are taken as known."""
     import pymc as pm
 
     series = panel.series
@@ -114,6 +122,7 @@ def _model(panel: Panel, defaults: Population) -> Any:
     weeks = -(-panel.days // _WEEK)
     week_from_end = (panel.days - 1 - day) // _WEEK
     log_spread = DYNAMICS_SPREAD
+    level_covariates = covariates_of(panel, value_posterior(panel, valued)[0])
     with pm.Model() as model:
         drift = pm.LogNormal("drift_sd", np.log(defaults.drift_sd), log_spread[0])
         trend = pm.Normal("trend", defaults.trend, log_spread[1])
@@ -122,17 +131,27 @@ def _model(panel: Panel, defaults: Population) -> Any:
         persistence = pm.LogitNormal("shock_persistence", _logit(defaults.shock_persistence), log_spread[4])
         weekday_sd = pm.LogNormal("weekday_sd", np.log(defaults.weekday_sd), log_spread[5])
         mean = pm.Normal("elasticity_mean", defaults.elasticity_mean, defaults.elasticity_mean_sd)
-        elasticity = mean + _tree_effects(panel.tree, "elasticity", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
+        level_slopes = pm.Normal("level_slopes", np.asarray(defaults.level_slopes), np.asarray(LEVEL_SLOPES_SD))
+        slopes = pm.Normal(
+            "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(ELASTICITY_SLOPES_SD)
+        )
         root = pm.Normal("level_root", 0.0, 0.5)
-        level = root + _tree_effects(panel.tree, "level", defaults.level_sds, SDS_SPREAD)
+        level_sds = pm.LogNormal("level_sds", np.log(np.asarray(defaults.level_sds)), SDS_SPREAD, shape=5)
+        expected = root + _group_effects(panel.tree, "level", level_sds) + level_covariates @ level_slopes
+        # Centred for single arms: their own counts say more about them than their groups do.
+        level = pm.Normal("level", expected, level_sds[0])
+        spreads = pm.LogNormal(
+            "elasticity_sds", np.log(np.asarray(defaults.elasticity_sds)), ELASTICITY_SDS_SPREAD, shape=5
+        )
+        own = pm.Normal("elasticity_own", 0.0, 1.0, shape=len(panel.arms))
+        shift = slopes[0] * (level + level_covariates[:, 0]) + slopes[1] * level_covariates[:, 1]
+        elasticity = mean + _group_effects(panel.tree, "elasticity", spreads) + shift + spreads[0] * own
         # Backwards from the last week, whose levels the tree pools.
         steps = pm.Normal("steps", 0.0, 1.0, shape=(weeks, len(panel.arms)))
         before = drift * np.sqrt(_WEEK) * (steps.cumsum(axis=0) - steps)
         walk = before[week_from_end, arm] - trend * (panel.days - 1 - day)
-        shock = pm.Flat("shock", shape=(series.accounts, panel.days), initval=np.zeros((series.accounts, panel.days)))
-        first = pm.logp(pm.Normal.dist(0.0, shock_sd), shock[:, 0]).sum()
-        rest = pm.Normal.dist(persistence * shock[:, :-1], shock_sd * (1.0 - persistence**2) ** 0.5)
-        pm.Potential("shock_path", first + pm.logp(rest, shock[:, 1:]).sum())
+        innovation = pm.Normal("innovation", 0.0, 1.0, shape=(series.accounts, panel.days))
+        shock = shock_sd * innovation @ _ar1(persistence, panel.days).T
         weekday = pm.ZeroSumNormal("weekday", sigma=weekday_sd, shape=(series.accounts, 7))
         account = series.account[arm]
         eta = (
@@ -148,17 +167,25 @@ def _model(panel: Panel, defaults: Population) -> Any:
     return model
 
 
-def _tree_effects(tree: Tree, name: str, default: Sds, spread: float) -> Any:
-    """Sum of the effects of an arm's groups and its own, non-centred."""
+def _group_effects(tree: Tree, name: str, sds: Any) -> Any:
+    """Sum of the effects of an arm's groups, campaign and wider, non-centred; shape (arms,)."""
     import pymc as pm
 
-    sds = pm.LogNormal(f"{name}_sds", np.log(np.asarray(default)), spread, shape=len(default))
     total: Any = 0.0
-    for level in reversed(range(len(default))):
-        effect = pm.Normal(f"{name}_{level}", 0.0, 1.0, shape=tree.sizes[level])
-        above = total[tree.parents[level]] if level < len(default) - 1 else 0.0
-        total = above + sds[level] * effect
-    return total
+    for level in reversed(range(1, len(tree.parents))):
+        effect = sds[level] * pm.Normal(f"{name}_{TREE_LEVELS[level]}", 0.0, 1.0, shape=tree.sizes[level])
+        above = total[tree.parents[level]] if level < len(tree.parents) - 1 else 0.0
+        total = above + effect
+    return total[tree.parents[0]]
+
+
+def _ar1(persistence: Any, days: int) -> Any:
+    """Lower triangle that turns standard normal innovations into a stationary AR(1) path of unit variance."""
+    import pymc as pm
+
+    lag = np.subtract.outer(np.arange(days), np.arange(days))
+    scale = pm.math.where(np.arange(days) == 0, 1.0, pm.math.sqrt(1.0 - persistence**2))
+    return pm.math.where(lag >= 0, persistence ** np.maximum(lag, 0), 0.0) * scale[None, :]
 
 
 def _logit(share: float) -> float:
@@ -177,7 +204,7 @@ def _sample(model: Any, *, seed: int, draws: int, tune: int, chains: int, cores:
     return nutpie.sample(compiled, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, progress_bar=False)
 
 
-def _read(trace: Any, defaults: Population) -> Population:
+def _read(trace: Any, valued: Population) -> Population:
     """Geometric means of deviations, means of the rest."""
     posterior = {name: np.asarray(trace.posterior[name]) for name in _HYPER}
 
@@ -185,11 +212,13 @@ def _read(trace: Any, defaults: Population) -> Population:
         return float(np.exp(np.log(posterior[name]).mean()))
 
     return replace(
-        defaults,
+        valued,
         elasticity_mean=float(posterior["elasticity_mean"].mean()),
         elasticity_mean_sd=float(posterior["elasticity_mean"].std()),
         elasticity_sds=_sds(posterior["elasticity_sds"]),
+        elasticity_slopes=_slopes(posterior["elasticity_slopes"]),
         level_sds=_sds(posterior["level_sds"]),
+        level_slopes=_slopes(posterior["level_slopes"]),
         drift_sd=typical("drift_sd"),
         trend=float(posterior["trend"].mean()),
         dispersion=typical("dispersion"),
@@ -202,6 +231,11 @@ def _read(trace: Any, defaults: Population) -> Population:
 def _sds(draws: Array) -> Sds:
     arm, campaign, objective, account, platform = np.exp(np.log(draws).mean(axis=(0, 1))).tolist()
     return arm, campaign, objective, account, platform
+
+
+def _slopes(draws: Array) -> Slopes:
+    first, second = draws.mean(axis=(0, 1)).tolist()
+    return first, second
 
 
 def _diagnose(trace: Any) -> Diagnostics:

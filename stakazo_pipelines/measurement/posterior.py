@@ -119,16 +119,21 @@ def _fit(
     panel: Panel, filtered: Filtered, prior: Belief, dynamics: Dynamics, value: Array, value_variance: Array
 ) -> Fit:
     returns = np.clip(filtered.arms.level + value, -_MAX_COVARIATE, _MAX_COVARIATE)
-    size = np.clip(panel.log_size, -_MAX_COVARIATE, _MAX_COVARIATE)
+    level_covariates = covariates_of(panel, value)
     return Fit(
         filtered=filtered,
         prior=prior,
         sites=sites_of(filtered, prior, dynamics),
         value=value,
         value_variance=value_variance,
-        level_covariates=np.column_stack([np.clip(value, -_MAX_COVARIATE, _MAX_COVARIATE), size]),
-        elasticity_covariates=np.column_stack([returns, size]),
+        level_covariates=level_covariates,
+        elasticity_covariates=np.column_stack([returns, level_covariates[:, 1]]),
     )
+
+
+def covariates_of(panel: Panel, value: Array) -> Array:
+    """What shifts an arm's level beside its groups: log value per conversion and log size, arms x 2."""
+    return np.clip(np.column_stack([value, panel.log_size]), -_MAX_COVARIATE, _MAX_COVARIATE)
 
 
 def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
