@@ -1,106 +1,18 @@
-"""The Meta adapter against the sandbox in memory: what it reads, what its writes do, what faults lead to."""
+"""The Meta adapter against the sandbox in memory: what it reads, and what its writes do."""
 
-import asyncio
-import logging
-from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-import httpx
 import pytest
 
 from stakazo_pipelines.errors import (
-    AuthError,
     NotFoundError,
-    PermissionDeniedError,
     RejectedError,
-    ReportFailedError,
     ThrottledError,
-    TransientError,
-    UnknownOutcomeError,
 )
 from stakazo_pipelines.money import Money
-from stakazo_pipelines.platforms.meta import MetaAdPlatform
-from stakazo_pipelines.platforms.port import Breakdown, Budget, BudgetPeriod, EntityChange, EntityDraft, InsightsQuery
-from stakazo_pipelines.sandbox.meta import MetaOptions
-from stakazo_pipelines.sandbox.server import create_app
-from stakazo_pipelines.sandbox.world import World, WorldConfig
+from stakazo_pipelines.platforms.port import Breakdown, Budget, BudgetPeriod, EntityChange, EntityDraft
 from stakazo_pipelines.vocabulary import EntityStatus, Level
-
-TOKEN = "EAAsandboxTOKEN0123456789"
-UNTIL = date(2026, 6, 29)
-SINCE = UNTIL - timedelta(27)
-CONFIG = WorldConfig(
-    seed=11,
-    history_days=40,
-    accounts=2,
-    campaigns=6,
-    ad_groups=14,
-    ads=40,
-    today_limit=datetime(2026, 7, 20, tzinfo=UTC),
-)
-
-
-class Sandbox:
-    """A small world behind the adapter; waits take no time, but are counted."""
-
-    def __init__(self, **options):
-        self.world = World(CONFIG)
-        self.now = 0.0
-        self.slept = []
-        self.app = create_app(self.world, token=TOKEN, meta=MetaOptions(clock=lambda: self.now, **options))
-
-    async def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-
-    def fault(self, kind, path=".*", **more):
-        self.app.state.kernel.faults.add({"kind": kind, "path": path, **more})
-
-    @property
-    def requests(self):
-        return [f"{entry['method']} {entry['path']}" for entry in self.app.state.kernel.requests.recent]
-
-    def run(self, use, *, token=TOKEN):
-        async def main():
-            async with MetaAdPlatform(
-                base_url="http://sandbox.test",
-                token=token,
-                transport=httpx.ASGITransport(self.app),
-                sleep=self.sleep,
-                monotonic=lambda: self.now,
-            ) as meta:
-                accounts = await meta.accounts()
-                return await use(meta, accounts[0])
-
-        return asyncio.run(main())
-
-    def insights(self, level=Level.AD, since=SINCE, until=UNTIL, breakdowns=()):
-        return self.run(lambda meta, account: meta.insights(InsightsQuery(account, level, since, until, breakdowns)))
-
-    def entities(self, level):
-        return self.run(lambda meta, account: meta.entities(account, level)).entities
-
-
-@pytest.fixture
-def sandbox():
-    return Sandbox()
-
-
-def sums(rows):
-    fields = ("impressions", "clicks", "spend", "conversions", "conversions_value")
-    totals = defaultdict(lambda: [Decimal(0)] * len(fields))
-    for row in rows:
-        totals[row.day] = [total + getattr(row, name) for total, name in zip(totals[row.day], fields, strict=True)]
-    return dict(totals)
-
-
-def keys(rows):
-    return [(row.day, row.ad_id, tuple(row.segments.values())) for row in rows]
-
-
-def budget_holder(sandbox):
-    return next(group for group in sandbox.entities(Level.AD_GROUP) if group.budget)
 
 
 def campaign_draft(account, tag="run-7-c1", **more):
@@ -137,10 +49,10 @@ def test_accounts_and_entities_are_those_of_the_world(sandbox):
 def test_twenty_eight_days_add_up_alike_at_every_level(sandbox):
     by_level = {level: sandbox.insights(level) for level in (Level.ACCOUNT, Level.CAMPAIGN, Level.AD_GROUP, Level.AD)}
     assert all(result.quarantined == () for result in by_level.values())
-    total = sums(by_level[Level.ACCOUNT].rows)
+    total = sandbox.sums(by_level[Level.ACCOUNT].rows)
     assert len(total) == 28
-    assert all(sums(result.rows) == total for result in by_level.values())
-    assert len(set(keys(by_level[Level.AD].rows))) == len(by_level[Level.AD].rows)
+    assert all(sandbox.sums(result.rows) == total for result in by_level.values())
+    assert len(set(sandbox.keys(by_level[Level.AD].rows))) == len(by_level[Level.AD].rows)
 
 
 @pytest.mark.parametrize(
@@ -148,33 +60,33 @@ def test_twenty_eight_days_add_up_alike_at_every_level(sandbox):
     [(Breakdown.AGE,), (Breakdown.AGE, Breakdown.GENDER), (Breakdown.COUNTRY,), (Breakdown.PLACEMENT,)],
 )
 def test_segments_add_up_to_the_whole(sandbox, breakdowns):
-    since = UNTIL - timedelta(2)
-    parts = sandbox.insights(Level.CAMPAIGN, since, UNTIL, breakdowns)
+    since = sandbox.until - timedelta(2)
+    parts = sandbox.insights(Level.CAMPAIGN, since, sandbox.until, breakdowns)
     assert parts.quarantined == ()
-    assert sums(parts.rows) == sums(sandbox.insights(Level.CAMPAIGN, since, UNTIL).rows)
+    assert sandbox.sums(parts.rows) == sandbox.sums(sandbox.insights(Level.CAMPAIGN, since, sandbox.until).rows)
     assert all(set(row.segments) == set(breakdowns) for row in parts.rows)
 
 
 def test_hours_add_up_to_the_days_spend(sandbox):
-    hours = sandbox.insights(Level.ACCOUNT, UNTIL, UNTIL, (Breakdown.HOUR,))
-    (day,) = sandbox.insights(Level.ACCOUNT, UNTIL, UNTIL).rows
+    hours = sandbox.insights(Level.ACCOUNT, sandbox.until, sandbox.until, (Breakdown.HOUR,))
+    (day,) = sandbox.insights(Level.ACCOUNT, sandbox.until, sandbox.until).rows
     assert sum(row.spend for row in hours.rows) == day.spend
     assert all(row.segments[Breakdown.HOUR] in {f"{hour:02}" for hour in range(24)} for row in hours.rows)
 
 
-def test_a_range_too_large_is_split_and_complete(sandbox):
-    small = Sandbox(sync_rows=60)
+def test_a_range_too_large_is_split_and_complete(sandbox, make_sandbox):
+    small = make_sandbox(sync_rows=60)
     split = small.insights()
-    assert sorted(keys(split.rows)) == sorted(keys(sandbox.insights().rows))
+    assert sorted(sandbox.keys(split.rows)) == sorted(sandbox.keys(sandbox.insights().rows))
     assert split.quarantined == ()
     assert sum("insights" in call for call in small.requests) > 8
 
 
-def test_a_day_too_large_comes_by_asynchronous_report(sandbox):
-    tiny = Sandbox(sync_rows=5)
-    since = UNTIL - timedelta(1)
+def test_a_day_too_large_comes_by_asynchronous_report(sandbox, make_sandbox):
+    tiny = make_sandbox(sync_rows=5)
+    since = sandbox.until - timedelta(1)
     result = tiny.insights(since=since)
-    assert sorted(keys(result.rows)) == sorted(keys(sandbox.insights(since=since).rows))
+    assert sorted(sandbox.keys(result.rows)) == sorted(sandbox.keys(sandbox.insights(since=since).rows))
     assert any(call.startswith("POST") for call in tiny.requests)
 
 
@@ -182,7 +94,7 @@ def test_a_day_too_large_comes_by_asynchronous_report(sandbox):
 
 
 def test_budget_and_status_changes_are_read_back(sandbox):
-    group = budget_holder(sandbox)
+    group = sandbox.budget_holder()
     raised = Budget(Money(group.budget.money.amount + 7, group.budget.money.currency), group.budget.period)
     turned = EntityStatus.PAUSED if group.status is EntityStatus.ACTIVE else EntityStatus.ACTIVE
 
@@ -218,7 +130,7 @@ def test_many_budgets_change_in_few_requests(sandbox):
 
 
 def test_a_refused_change_leaves_the_others(sandbox):
-    group = budget_holder(sandbox)
+    group = sandbox.budget_holder()
     cent = Budget(Money(Decimal("0.01"), group.budget.money.currency), BudgetPeriod.DAILY)
 
     async def write(meta, account):
@@ -236,7 +148,7 @@ def test_a_refused_change_leaves_the_others(sandbox):
 
 
 def test_the_fifth_budget_change_within_an_hour_is_told_with_its_wait(sandbox):
-    group = budget_holder(sandbox)
+    group = sandbox.budget_holder()
 
     async def write(meta, account):
         errors = []
@@ -327,112 +239,3 @@ def test_a_create_whose_answer_is_lost_makes_one_campaign(sandbox):
 def test_reading_what_does_not_exist_is_not_found(sandbox):
     with pytest.raises(NotFoundError):
         sandbox.run(lambda meta, account: meta.read(account, Level.CAMPAIGN, "999"))
-
-
-# Faults -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_throttle_is_waited_out_as_long_as_the_server_says(sandbox):
-    sandbox.fault("throttle", "insights", times=1, retry_after_s=120)
-    whole = sandbox.insights()
-    assert sums(whole.rows) == sums(Sandbox().insights().rows)
-    assert sum(sandbox.slept) >= 120
-
-
-@pytest.mark.parametrize("kind", ["server_error", "truncated_json", "timeout", "response_lost"])
-def test_a_passing_fault_of_a_read_is_repeated(sandbox, kind):
-    more = {"seconds": 0} if kind == "timeout" else {}
-    sandbox.fault(kind, "insights", times=2, **more)
-    assert sums(sandbox.insights().rows) == sums(Sandbox().insights().rows)
-    assert sandbox.slept
-
-
-def test_a_fault_that_stays_ends_in_words(sandbox):
-    sandbox.fault("server_error", "insights", status=503)
-    with pytest.raises(TransientError, match="gave up after 6 attempts"):
-        sandbox.insights()
-
-
-@pytest.mark.parametrize("kind", ["server_error", "truncated_json", "response_lost"])
-def test_a_write_of_unknown_outcome_is_sent_once(sandbox, kind):
-    group = budget_holder(sandbox)
-    raised = Budget(Money(group.budget.money.amount + 1, group.budget.money.currency), group.budget.period)
-    sandbox.fault(kind, ".*", method="POST")
-    change = EntityChange(Level.AD_GROUP, group.id, group.account_id, budget=raised)
-    (outcome,) = sandbox.run(lambda meta, account: meta.update(account, [change]))
-    assert isinstance(outcome.error, UnknownOutcomeError)
-    assert sum(call.startswith("POST /v26.0") for call in sandbox.requests) <= 2  # the batch and its one entry
-
-
-def test_entries_a_batch_did_not_execute_are_sent_again(sandbox):
-    campaigns = sandbox.entities(Level.CAMPAIGN)
-    sandbox.fault("partial_batch", times=1)
-    changes = [EntityChange(Level.CAMPAIGN, c.id, c.account_id, name=f"{c.name} +") for c in campaigns]
-    outcomes = sandbox.run(lambda meta, account: meta.update(account, changes))
-    assert [outcome.error for outcome in outcomes] == [None] * len(changes)
-    assert all(campaign.name.endswith(" +") for campaign in sandbox.entities(Level.CAMPAIGN))
-    renamed = [write for write in sandbox.world.journal if write.actor == "api" and "name" in write.fields]
-    assert len(renamed) == len(changes)
-
-
-def test_an_expired_token_is_told_and_never_shown(sandbox, caplog):
-    sandbox.fault("expired_token", "insights")
-    with caplog.at_level(logging.DEBUG), pytest.raises(AuthError, match="token") as caught:
-        sandbox.insights()
-    assert TOKEN not in caplog.text + str(caught.value) + repr(caught.value)
-    assert sandbox.slept == []
-
-
-def test_a_wrong_token_is_told_at_once(sandbox):
-    with pytest.raises(AuthError):
-        sandbox.run(lambda meta, account: meta.entities(account, Level.AD), token="EAAwrong000000000")
-
-
-def test_a_lost_permission_is_told_at_once(sandbox):
-    sandbox.fault("permission_lost", "insights")
-    with pytest.raises(PermissionDeniedError):
-        sandbox.insights()
-
-
-@pytest.mark.parametrize("kind", ["malformed_row", "retyped_field", "missing_field"])
-def test_one_spoilt_row_is_quarantined_and_the_others_are_kept(sandbox, kind):
-    whole = sandbox.insights()
-    sandbox.fault(
-        kind, "insights", times=1, rows="one", field="spend", **({"value": "abc"} if kind != "missing_field" else {})
-    )
-    spoilt = sandbox.insights()
-    assert len(spoilt.quarantined) == 1
-    assert spoilt.quarantined[0].field == "spend"
-    assert len(spoilt.rows) == len(whole.rows) - 1
-
-
-def test_a_new_field_changes_nothing(sandbox):
-    sandbox.fault("new_field", "insights")
-    assert sums(sandbox.insights().rows) == sums(Sandbox().insights().rows)
-
-
-def test_a_page_that_comes_twice_counts_once(sandbox):
-    whole = sandbox.insights()
-    sandbox.fault("duplicated_page", "insights", times=1)
-    doubled = sandbox.insights()
-    assert sorted(keys(doubled.rows)) == sorted(keys(whole.rows))
-
-
-def test_a_failed_report_is_started_again_and_a_stuck_one_given_up():
-    tiny = Sandbox(sync_rows=5)
-    tiny.fault("async_failed", times=1)
-    assert tiny.insights(since=UNTIL).rows
-    tiny.fault("async_stuck")
-    with pytest.raises(ReportFailedError, match="still"):
-        tiny.insights(since=UNTIL)
-
-
-def test_no_schedule_of_passing_faults_loses_or_doubles_a_row(sandbox):
-    whole = sandbox.insights(Level.AD)
-    for seed in range(12):
-        sandbox.app.state.kernel.faults.clear()
-        for kind in ("server_error", "truncated_json", "response_lost", "throttle", "duplicated_page", "new_field"):
-            sandbox.fault(kind, "insights", probability=0.2, times=4, seed=seed, retry_after_s=5)
-        found = sandbox.insights(Level.AD)
-        assert sorted(keys(found.rows)) == sorted(keys(whole.rows)), f"seed {seed}"
-        assert sums(found.rows) == sums(whole.rows), f"seed {seed}"
