@@ -33,7 +33,7 @@ class Control:
             ("/sandbox/truth", self._truth, ["GET"]),
             ("/sandbox/outcome", self._outcome, ["GET"]),
             ("/sandbox/journal", self._journal, ["GET"]),
-            ("/sandbox/requests", self._requests, ["GET"]),
+            ("/sandbox/requests", self._requests, ["GET", "DELETE"]),
             ("/sandbox/faults", self._faults, ["GET", "POST", "DELETE"]),
             ("/sandbox/incidents", self._incidents, ["GET", "POST"]),
         ]
@@ -81,8 +81,11 @@ class Control:
         ]
         return Response(json.dumps({"writes": writes}, default=_plain), media_type="application/json")
 
-    async def _requests(self, _request: Request) -> Response:
+    async def _requests(self, request: Request) -> Response:
+        """What was asked since the start, or since the last DELETE."""
         log = self._kernel.requests
+        if request.method == "DELETE":
+            log.clear()
         return JSONResponse({"total": log.total, "counts": dict(log.counts), "recent": list(log.recent)})
 
     async def _faults(self, request: Request) -> Response:

@@ -32,6 +32,11 @@ class RequestLog:
     counts: Counter[str] = field(default_factory=Counter)
     total: int = 0
 
+    def clear(self) -> None:
+        self.recent.clear()
+        self.counts.clear()
+        self.total = 0
+
     def add(self, platform: str, method: str, path: str, path_class: str, *, batched: bool = False) -> None:
         self.total += 1
         self.recent.append(
@@ -89,6 +94,8 @@ class Kernel:
             raise WorldError(
                 f"the clock stands at {self.world.now.isoformat()} and does not run backwards to {to.isoformat()}"
             )
+        if to > self.world.config.today_limit:
+            raise WorldError(f"the clock may not pass {self.world.config.today_limit.isoformat()}")
         for due in sorted(write.at for write in self._deferred if write.at is not None and write.at <= to):
             self._advance(due)
             self._apply_due(partial(_due_by, due))

@@ -14,6 +14,11 @@ class ConnectionDroppedError(ConnectionResetError):
 Hangup = Callable[[Scope], bool]
 
 
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """Answer nothing: after `after_s` seconds the connection is closed."""
@@ -22,11 +27,12 @@ class Dropped:
     after_s: float = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(self.after_s)
-        if not self.hang_up(scope):
-            raise ConnectionDroppedError("the sandbox closed the connection")
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        try:
+            await asyncio.wait_for(_disconnected(receive), self.after_s)
+        except TimeoutError:
+            if not self.hang_up(scope):
+                raise ConnectionDroppedError("the sandbox closed the connection") from None
+            await _disconnected(receive)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from stakazo_pipelines.sandbox.meta import money
 from stakazo_pipelines.sandbox.meta.graph import Graph, Kind
-from stakazo_pipelines.sandbox.world import Account, AdGroup, Campaign, Creative
+from stakazo_pipelines.sandbox.world import Account, Ad, AdGroup, Campaign, Creative
 
 Reader = Callable[[Graph, Any], Any]
 NODE_TYPES: Mapping[str, str] = {
@@ -166,15 +166,23 @@ ADSET: Mapping[str, Reader] = {
         "recurring_budget_semantics", "rf_prediction_id", "instagram_actor_id", "instagram_user_id", "asset_feed_id")},
 }  # fmt: skip
 
+
+def _review_feedback(graph: Graph, ad: Ad) -> dict[str, Any] | None:
+    if graph.effective_status("ad", ad) != "DISAPPROVED":
+        return None
+    return {"global": {"Sandbox policy": "The creative was rejected by an incident of the simulated world."}}
+
+
 AD: Mapping[str, Reader] = {
     **_common("ad"),
+    "ad_review_feedback": _review_feedback,
     "campaign_id": lambda _g, e: e.campaign_id,
     "adset_id": lambda _g, e: e.ad_group_id,
     "bid_type": lambda _g, _e: "ABSOLUTE_OCPM",
     "source_ad_id": lambda _g, _e: "0",
     "preview_shareable_link": lambda _g, e: f"https://fb.me/{e.id[-10:]}",
     **{name: _native(name) for name in (
-        "ad_review_feedback", "issues_info", "failed_delivery_checks", "tracking_specs", "conversion_specs",
+        "issues_info", "failed_delivery_checks", "tracking_specs", "conversion_specs",
         "conversion_domain", "ad_schedule_start_time", "ad_schedule_end_time", "adlabels", "recommendations",
         "bid_amount", "bid_info", "last_updated_by_app_id", "engagement_audience", "display_sequence")},
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """Reading objects and edges: field selection with expansion in both directions, list filters, pages."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from stakazo_pipelines.sandbox.meta import paging
@@ -22,6 +23,17 @@ EDGES: Mapping[str, Mapping[str, Kind]] = {
     "creative": {},
 }
 _ABOVE: Mapping[str, Sequence[str]] = {"adset": ("campaign",), "ad": ("campaign", "adset", "creative")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a list is narrowed to."""
+
+    filters: Sequence[Filter]
+    statuses: list[str] | None
+    since: datetime | None
+
+
 InsightsEdge = Callable[[Call, Node], dict[str, Any]]
 
 
@@ -90,7 +102,10 @@ class Selection:
 
     def edge(self, call: Call, node: Node, kind: Kind) -> dict[str, Any]:
         """A page of the objects of a kind below a node, newest first."""
-        shown = [entity for entity in self._below(node, kind) if self._shown(call, kind, entity)]
+        asked = _Asked(
+            read_filters(call.params), call.params.names("effective_status"), call.params.moment("updated_since")
+        )
+        shown = [entity for entity in self._below(node, kind) if self._shown(asked, kind, entity)]
         shown.sort(key=lambda entity: _order(entity), reverse=True)
         fields, limit = self.fields(call, kind), paging.read_limit(call)
         window = paging.paginate(call, call.path, [-_order(entity) for entity in shown], limit)
@@ -122,22 +137,19 @@ class Selection:
         found = {ad.creative_id: self._graph.creative_of(ad) for ad in ads}
         return [creative for creative in found.values() if creative is not None]
 
-    def _shown(self, call: Call, kind: Kind, entity: Any) -> bool:
+    def _shown(self, asked: "_Asked", kind: Kind, entity: Any) -> bool:
         """Deleted objects never; archived ones only when a status filter asks for them."""
         if entity.status == "DELETED":
             return False
-        filters = read_filters(call.params)
-        wanted = call.params.names("effective_status")
-        by_status = wanted is not None or any(item.field.endswith("status") for item in filters)
+        by_status = asked.statuses is not None or any(item.field.endswith("status") for item in asked.filters)
         status = self._graph.effective_status(kind, entity) if kind != "creative" else entity.status
         if status in ("ARCHIVED", "DELETED") and not by_status:
             return False
-        if wanted is not None and status not in wanted:
+        if asked.statuses is not None and status not in asked.statuses:
             return False
-        since = call.params.moment("updated_since")
-        if since is not None and entity.updated_at < since:
+        if asked.since is not None and entity.updated_at < asked.since:
             return False
-        return all(self.passes(kind, entity, item) for item in filters)
+        return all(self.passes(kind, entity, item) for item in asked.filters)
 
     def passes(self, kind: Kind, entity: Any, item: Filter) -> bool:
         """Whether an object passes one filter; `campaign.` and the like look at what stands above it."""

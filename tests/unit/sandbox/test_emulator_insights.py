@@ -256,3 +256,9 @@ def test_a_report_run_expires_after_30_days(api: Any) -> None:
     run = api.post(f"/act_{api.account()}/insights", level="ad").json()["report_run_id"]
     api.request("POST", "/sandbox/clock", json={"advance_days": 31})
     assert api.get(f"/{run}").json()["async_status"] == "Job Skipped"
+
+
+def test_insights_can_be_read_right_after_an_ad_is_made(api: Any) -> None:
+    before = api.pages(f"/act_{api.account()}/insights", level="ad", fields="spend", time_range=WEEK)
+    api.tree()
+    assert api.pages(f"/act_{api.account()}/insights", level="ad", fields="spend", time_range=WEEK) == before

@@ -47,16 +47,19 @@ _SCALARS = {
     "inline_link_clicks": "link_clicks",
     "inline_post_engagement": "post_engagement",
 }
+Names = dict[tuple[str, str, str], str | None]
 
 
 class RowReader:
-    """Reads rows of one table for one query."""
+    """Reads rows of one table for one query. `names` remembers names across rows, as long as nothing is written."""
 
-    def __init__(self, graph: Graph, query: Query, table: Table) -> None:
+    def __init__(self, graph: Graph, query: Query, table: Table, names: Names | None = None) -> None:
         self._graph, self._query, self._table = graph, query, table
+        self._names: Names = {} if names is None else names
         self._account = graph.account(query.account_id)
         # Off-Meta events have no hour, and people are not counted by the hour.
         self._hourly = HOURLY in query.breakdowns
+        self._click_windows = [window for window in query.attribution if window.endswith("click")]
         self._types = [item for item in query.filters if item.field == "action_type"]
 
     def row(self, index: int) -> dict[str, Any]:
@@ -118,7 +121,10 @@ class RowReader:
             return None if cost is None else [{"action_type": kind, "value": cost}]
         if name in _ACTIONS:
             return _ACTIONS[name](self, index) or None
-        return self._identity(index, name)
+        key = (self._query.level, str(self._table.entity[index]), name)
+        if key not in self._names:
+            self._names[key] = self._identity(key[1], name)
+        return self._names[key]
 
     def _measure(self, index: int, name: str) -> float:
         return float(self._table.measures[name][index])
@@ -127,11 +133,10 @@ class RowReader:
         divisor = self._measure(index, bottom)
         return f"{factor * self._measure(index, top) / divisor:.6f}" if divisor else None
 
-    def _identity(self, index: int, name: str) -> str | None:
+    def _identity(self, entity_id: str, name: str) -> str | None:
         if name.startswith("account_"):
             readers = {"account_id": self._account.id, "account_name": self._account.name}
             return readers.get(name, self._account.currency)
-        entity_id = str(self._table.entity[index])
         node = self._graph.find(entity_id) if self._query.level != "account" else None
         if node is None:
             return None
@@ -189,8 +194,8 @@ class RowReader:
         return [{"action_type": kind, **stat} for kind in _PURCHASES if self._wanted(kind)]
 
     def _plain(self, kind: str, count: int) -> dict[str, str]:
-        windows = {window: str(count) for window in self._query.attribution if window.endswith("click")}
-        return {"action_type": kind, "value": str(count), **windows}
+        text = str(count)
+        return {"action_type": kind, "value": text, **dict.fromkeys(self._click_windows, text)}
 
     def _cost_per_action(self, index: int) -> list[dict[str, str]]:
         spend = self._measure(index, "spend")
@@ -212,7 +217,7 @@ class RowReader:
         return [{"action_type": kind, **stat}]
 
     def _wanted(self, kind: str) -> bool:
-        return all(matches(item.operator, kind, item.value) for item in self._types)
+        return not self._types or all(matches(item.operator, kind, item.value) for item in self._types)
 
 
 def _hour_label(hour: int) -> str:

@@ -10,7 +10,7 @@ from stakazo_pipelines.sandbox.meta.call import Call
 from stakazo_pipelines.sandbox.meta.errors import invalid, not_found, too_much_data
 from stakazo_pipelines.sandbox.meta.graph import Graph, Node
 from stakazo_pipelines.sandbox.meta.insights.query import Query, read_query
-from stakazo_pipelines.sandbox.meta.insights.rows import RowReader
+from stakazo_pipelines.sandbox.meta.insights.rows import Names, RowReader
 from stakazo_pipelines.sandbox.meta.insights.table import Table, build
 from stakazo_pipelines.sandbox.meta.params import Params
 from stakazo_pipelines.sandbox.meta.selection import Selection
@@ -43,6 +43,8 @@ class InsightsService:
         self._sync_rows, self._async_rows, self._polls = sync_rows, async_rows, polls
         self._tables: dict[tuple[object, ...], Table] = {}
         self._runs: dict[str, Run] = {}
+        self._names: Names = {}
+        self._named_at = -1
         for data in graph.kernel.notes("meta"):
             if data["type"] == "run":
                 at = datetime.fromisoformat(data["created_at"])
@@ -153,7 +155,10 @@ class InsightsService:
         return table
 
     def _page(self, call: Call, query: Query, table: Table, limit: int) -> dict[str, Any]:
-        reader = RowReader(self._graph, query, table)
+        written = len(self._graph.kernel.world.journal)
+        if written != self._named_at:
+            self._names, self._named_at = {}, written
+        reader = RowReader(self._graph, query, table, self._names)
         order: Mapping[int, int] | range = range(len(table))
         if query.sort is not None:
             name, descending = query.sort
