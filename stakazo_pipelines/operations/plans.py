@@ -1,10 +1,11 @@
 """Plans, their actions, approvals and the execution lock, as rows; every move goes through the tables of states.py."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from stakazo_pipelines.errors import OperationsError, PublishError
 from stakazo_pipelines.operations.journal import record_action, record_plan
@@ -78,7 +79,18 @@ def plans_with(session: Session, platform: str, account_id: str, status: ActionS
         .where(PlanRow.platform == platform, PlanRow.account_id == account_id, PlanRow.status.in_(FINISHED))
         .where(PlanRow.actions.any(ActionRow.status == status))
     )
-    return list(session.scalars(wanted.order_by(PlanRow.created_at, PlanRow.id)))
+    return list(session.scalars(wanted.order_by(PlanRow.created_at, PlanRow.id).options(selectinload(PlanRow.actions))))
+
+
+def actions_by_id(session: Session, ids: Collection[int]) -> list[ActionRow]:
+    """These actions, in the order they go out."""
+    return list(session.scalars(select(ActionRow).where(ActionRow.id.in_(list(ids))).order_by(ActionRow.position)))
+
+
+def action_states(session: Session, plan_id: str) -> dict[int, ActionStatus]:
+    """The state of every action of a plan by its id, in the order they go out."""
+    wanted = select(ActionRow.id, ActionRow.status).where(ActionRow.plan_id == plan_id).order_by(ActionRow.position)
+    return dict(session.execute(wanted).tuples().all())
 
 
 def move_plan(

@@ -97,7 +97,7 @@ class PlanRow(Base):
     executor: Mapped[str | None] = mapped_column(String(255))
     lease_until: Mapped[datetime | None]  # wall clock, also where the domain's clock is simulated
     actions: Mapped[list["ActionRow"]] = relationship(
-        back_populates="plan", order_by="ActionRow.position", lazy="selectin", cascade="all, delete-orphan"
+        back_populates="plan", order_by="ActionRow.position", cascade="all, delete-orphan"
     )
 
 

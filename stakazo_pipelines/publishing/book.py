@@ -15,7 +15,7 @@ from stakazo_pipelines.errors import AuthError, PlatformError, PublishError
 from stakazo_pipelines.operations.controls import stop_in_force
 from stakazo_pipelines.operations.database import Operations
 from stakazo_pipelines.operations.ledger import account_ledger
-from stakazo_pipelines.operations.plans import get_plan, intend, move_action, move_plan
+from stakazo_pipelines.operations.plans import action_states, actions_by_id, get_plan, intend, move_action, move_plan
 from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
 from stakazo_pipelines.operations.tables import ActionRow, PlanRow
 from stakazo_pipelines.policy import Policy
@@ -61,7 +61,7 @@ class Book:
     def ids(self, status: ActionStatus) -> list[int]:
         """Actions in a state, in the order they go out."""
         with self._operations.read() as session:
-            return [action.id for action in get_plan(session, self._plan_id).actions if action.status is status]
+            return [one for one, state in action_states(session, self._plan_id).items() if state is status]
 
     def changes(self, ids: Collection[int]) -> dict[int, PlannedChange]:
         return {one: self._changes[one] for one in ids}
@@ -80,7 +80,7 @@ class Book:
                 return []
             room = self._room(session, plan, ())
             out: list[int] = []
-            for action in _rows(plan, seen):
+            for action in actions_by_id(session, seen):
                 change, found = self._changes[action.id], seen[action.id]
                 verdict = before_sending(change, found) or self._guarded(plan, change, room)
                 if verdict is not None:
@@ -97,7 +97,7 @@ class Book:
             self._check_gate(session, plan)
             room = self._room(session, plan, ids)
             out: list[int] = []
-            for action in _rows(plan, ids):
+            for action in actions_by_id(session, ids):
                 change = self._changes[action.id]
                 halted = Verdict(ActionStatus.BLOCKED, self.halt) if self.halt else None
                 verdict = halted or self._guarded(plan, change, room)
@@ -111,8 +111,8 @@ class Book:
 
     def journal_refusals(self, refused: Mapping[int, PlatformError]) -> None:
         """Writes that the platform turned down for certain."""
-        with self._mine() as (session, plan):
-            for action in _rows(plan, refused):
+        with self._mine() as (session, _plan):
+            for action in actions_by_id(session, refused):
                 error = refused[action.id]
                 self._check_token([Seen(None, error)])
                 self._settle(session, action, Verdict(ActionStatus.FAILED, str(error)), Seen(None))
@@ -120,8 +120,8 @@ class Book:
     def journal_seen(self, seen: Mapping[int, Seen]) -> list[int]:
         """Settle what shows the new value, or a foreign one; returns the rest, to be looked at again."""
         waiting: list[int] = []
-        with self._mine() as (session, plan):
-            for action in _rows(plan, seen):
+        with self._mine() as (session, _plan):
+            for action in actions_by_id(session, seen):
                 verdict = after_sending(self._changes[action.id], seen[action.id])
                 if verdict is None:
                     waiting.append(action.id)
@@ -134,9 +134,9 @@ class Book:
     ) -> list[int]:
         """After the last look: the repeatable whose old value was seen are returned, the rest stays unverified."""
         again: list[int] = []
-        with self._mine() as (session, plan):
+        with self._mine() as (session, _plan):
             self._check_token(seen.values())
-            for action in _rows(plan, seen):
+            for action in actions_by_id(session, seen):
                 found, error = seen[action.id], errors[action.id]
                 if found.error is None and action.id in repeatable:
                     again.append(action.id)
@@ -191,15 +191,16 @@ class Book:
         )
         own = self._policy.accounts.get(name)
         target = own.total if own is not None and own.total is not None else self._policy.allocation.total
-        growth = sum((self._growth(action) for action in plan.actions if action.id not in without), Decimal(0))
+        states = action_states(session, plan.id).items()
+        growth = sum((self._growth(one, state) for one, state in states if one not in without), Decimal(0))
         return Room(ledger, growth, growth_limit(plan.budget_total, target, self._policy.guardrails))
 
-    def _growth(self, action: ActionRow) -> Decimal:
+    def _growth(self, action_id: int, state: ActionStatus) -> Decimal:
         """A raise counts from the moment it may be out, a cut only when it has been seen."""
-        growth = self._changes[action.id].growth
-        if action.status is ActionStatus.VERIFIED:
+        growth = self._changes[action_id].growth
+        if state is ActionStatus.VERIFIED:
             return growth
-        may_be_out = action.status in {ActionStatus.SENDING, ActionStatus.UNVERIFIED}
+        may_be_out = state in {ActionStatus.SENDING, ActionStatus.UNVERIFIED}
         return max(growth, Decimal(0)) if may_be_out else Decimal(0)
 
     @contextmanager
@@ -212,8 +213,3 @@ class Book:
             plan.lease_until = self._wall() + self._lease
             yield unit.session, plan
             unit.commit()
-
-
-def _rows(plan: PlanRow, ids: Collection[int]) -> list[ActionRow]:
-    wanted = set(ids)
-    return [action for action in plan.actions if action.id in wanted]
