@@ -1,1 +1,1 @@
-"""Dagster assets: one module per stage of design §2, thin; each calls the domain and attaches what a person looks at."""
+"""Dagster assets, a module per stage of design §2: thin, each calls the domain and attaches what people look at."""

@@ -10,8 +10,8 @@ from assets.metadata import table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from assets.pictures import budget_moves
 from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
-from stakazo_pipelines.cycle.budgets import ALLOCATIONS, account_facts, allocate_day
-from stakazo_pipelines.cycle.changes import decide, ledgers
+from stakazo_pipelines.cycle.budgets import ALLOCATIONS, allocate_day, known_accounts, platform_ledgers
+from stakazo_pipelines.cycle.changes import decide
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.quality import out_of_bounds
 
@@ -48,24 +48,25 @@ def budget_allocations(
     policy: PolicyResource,
     operations: OperationsResource,
     clock: ClockResource,
-) -> MaterializeResult[None]:
+) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
     with operations.open() as database:
         for day in as_days(list(context.partition_keys)):
             now = clock.now()
-            facts = account_facts(opened, now.date())
-            result = allocate_day(opened, rules, day, facts=facts, ledgers=ledgers(database, facts, now))
+            accounts = known_accounts(opened, now.date())
+            ledgers = platform_ledgers(database, accounts, now=now)
+            result = allocate_day(opened, rules, day, accounts=accounts, ledgers=ledgers)
             opened.write_asset(ALLOCATIONS, day, result.frame)
     violations = out_of_bounds(
         result.frame, step_cap=rules.allocation.step_cap, growth=rules.guardrails.max_budget_growth
     )
-    accounts = pl.DataFrame([asdict(summary) for summary in result.accounts])
+    summaries = pl.DataFrame([asdict(summary) for summary in result.accounts])
     moves = result.frame.filter(pl.col("proposed_budget") != pl.col("current_budget"))
     return MaterializeResult(
         metadata={
             "dagster/row_count": result.frame.height,
             "moves": moves.height,
-            "accounts": table(accounts),
+            "accounts": table(summaries),
             "budgets": budget_moves(result.frame),
             "largest_gains": table(moves.sort("expected_gain", descending=True).select(_SHOWN)),
             "policy": MetadataValue.md(f"```yaml\n{policy.text()}\n```"),
@@ -97,7 +98,7 @@ def decisions(
     policy: PolicyResource,
     operations: OperationsResource,
     clock: ClockResource,
-) -> MaterializeResult[None]:
+) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
     with operations.open() as database:
         for day in as_days(list(context.partition_keys)):

@@ -12,6 +12,7 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     MaterializeResult,
+    RawMetadataValue,
     asset,
 )
 
@@ -32,7 +33,7 @@ IMPORTED_INSIGHTS = AssetSpec(
     owners=OWNERS,
     partitions_def=REPORT_DAYS,
     kinds={"csv", "excel"},
-    description="Rows of exports that people imported with `stakazo import`, kept as raw vintages beside the platforms'.",
+    description="Rows of exports that people imported with `stakazo import`, kept as raw vintages.",
 )
 
 
@@ -53,7 +54,7 @@ def ingest_assets(platform: str) -> Sequence[AssetsDefinition]:
     )
     def entities(
         context: AssetExecutionContext, platforms: PlatformsResource, lake: LakeResource, clock: ClockResource
-    ) -> MaterializeResult[None]:
+    ) -> MaterializeResult:
         async def read() -> IngestReport:
             async with platforms.open(platform) as api:
                 return await ingest_entities(api, lake.open(), now=clock.now())
@@ -81,7 +82,7 @@ def ingest_assets(platform: str) -> Sequence[AssetsDefinition]:
                 "schema",
                 asset=[platform, "raw_insights"],
                 blocking=True,
-                description="Every file of these days has the columns and types of the lake, and ids where they must be.",
+                description="The files of these days have the lake's columns and types, and ids where they must be.",
             ),
             AssetCheckSpec(
                 "no_negative_or_doubled_rows",
@@ -92,7 +93,7 @@ def ingest_assets(platform: str) -> Sequence[AssetsDefinition]:
             AssetCheckSpec(
                 "nothing_quarantined",
                 asset=[platform, "raw_insights"],
-                description="Rows the adapter could not trust are kept apart with their reason; warns when there are any.",
+                description="Rows the adapter could not trust are kept apart with their reason; any is a warning.",
             ),
         ],
         description=(
@@ -106,7 +107,7 @@ def ingest_assets(platform: str) -> Sequence[AssetsDefinition]:
         lake: LakeResource,
         clock: ClockResource,
         policy: PolicyResource,
-    ) -> MaterializeResult[None]:
+    ) -> MaterializeResult:
         days = as_days(list(context.partition_keys))
         ages = policy.load().ingest.reread_ages if REREAD_TAG in context.run.tags else None
         opened = lake.open()
@@ -161,7 +162,7 @@ def _top_spend(newest: pl.DataFrame) -> pl.DataFrame:
     return total.sort("spend", descending=True)
 
 
-def _common(report: IngestReport) -> dict[str, object]:
+def _common(report: IngestReport) -> dict[str, RawMetadataValue]:
     quarantined = pl.DataFrame(
         [
             {"account": account, "where": bad.where, "field": bad.field, "reason": bad.reason}

@@ -63,9 +63,7 @@ _READINESS_DAYS = 7
         "account's total, which is fetched separately."
     ),
 )
-def account_readiness(
-    context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource
-) -> MaterializeResult[None]:
+def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
     for day in as_days(list(context.partition_keys)):
         since = day - timedelta(days=_READINESS_DAYS - 1)
@@ -100,7 +98,7 @@ def account_readiness(
         AssetCheckSpec(
             "sampler_converged",
             asset=POPULATION,
-            description="R-hat, effective sample size and divergences of the fit. A bad fit is not kept: the last good one stays.",
+            description="R-hat, effective sample size and divergences. A bad fit is not kept: the last good one stays.",
         )
     ],
     description=(
@@ -108,7 +106,7 @@ def account_readiness(
         "groups, how noisy days are. Refit weekly; every daily estimate starts from the newest one."
     ),
 )
-def response_population(lake: LakeResource, policy: PolicyResource, clock: ClockResource) -> MaterializeResult[None]:
+def response_population(lake: LakeResource, policy: PolicyResource, clock: ClockResource) -> MaterializeResult:
     as_of = clock.now().date()
     # PyMC stays out of this process: its import and compiled code would weigh on every later step.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -153,9 +151,7 @@ def response_population(lake: LakeResource, policy: PolicyResource, clock: Clock
         "still to come. State says whether there is enough, mature and recent data to act on."
     ),
 )
-def roas_estimates(
-    context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource
-) -> MaterializeResult[None]:
+def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
     for day in as_days(list(context.partition_keys)):
         frame = estimate_day(opened, rules, day).frame
@@ -205,7 +201,7 @@ def roas_estimates(
         "cutting a budget would do."
     ),
 )
-def response_curves(context: AssetExecutionContext, lake: LakeResource) -> MaterializeResult[None]:
+def response_curves(context: AssetExecutionContext, lake: LakeResource) -> MaterializeResult:
     opened = lake.open()
     for day in as_days(list(context.partition_keys)):
         estimates = Estimates.from_frame(opened.read_asset(ESTIMATES, day))

@@ -82,7 +82,7 @@ def _canvas(*, height: float) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7)
-    axes.xaxis.label.set_size(8)
+    axes.xaxis.label.set_fontsize(8)
     return figure, axes
 
 

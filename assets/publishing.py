@@ -61,7 +61,7 @@ def publishing_assets(platform: str) -> Sequence[AssetsDefinition]:
         operations: OperationsResource,
         clock: ClockResource,
         policy: PolicyResource,
-    ) -> MaterializeResult[None]:
+    ) -> MaterializeResult:
         opened, rules = lake.open(), policy.load()
         day = as_days(list(context.partition_keys))[-1]  # of a range only the newest day could be acted upon
         recorded = opened.read_asset(DECISIONS, day)
@@ -88,7 +88,7 @@ def publishing_assets(platform: str) -> Sequence[AssetsDefinition]:
     return [publish_actions]
 
 
-def _shown(report: PublishReport, recorded: pl.DataFrame) -> MaterializeResult[None]:
+def _shown(report: PublishReport, recorded: pl.DataFrame) -> MaterializeResult:
     actions = [(plan, action) for plan in report.plans for action in plan.actions]
     counts = Counter(action.status for _, action in actions)
     rows = pl.DataFrame(

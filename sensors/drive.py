@@ -3,16 +3,20 @@
 A run that Dagster launches takes ten seconds to start; in one warm process it takes a fraction of one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from sensors.jobs import decide_job, ingest_job, population_job
+from sensors.jobs import decide_job, estimate_job, ingest_job, marts_job, population_job
 from sensors.schedules import RANGE_END, RANGE_START, daily_tags
 from stakazo_pipelines.definitions import defs
 from stakazo_pipelines.errors import StakazoError
 from stakazo_pipelines.policy import Policy
+
+PARTITION = "dagster/partition"
+# Every event is in the instance; the terminal shows only what went wrong.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class RunFailedError(StakazoError):
@@ -42,11 +46,11 @@ class Driver:
             self._say(f"backfill {start} to {end}")
             self._run(ingest_job.name, {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
 
-    def rebuild(self, assets: Sequence[str], since: date, until: date) -> None:
-        """Build some assets of a range of days from what the lake has."""
+    def rebuild_marts(self, since: date, until: date) -> None:
+        """Build the marts of a range of days from what the lake has, imports included; no platform is asked."""
         for start, end in day_ranges(since, until, days_per_run=self._policy.ingest.backfill_days_per_run):
-            self._say(f"{', '.join(assets)} {start} to {end}")
-            self._run(ingest_job.name, {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()}, assets)
+            self._say(f"marts {start} to {end}")
+            self._run(marts_job.name, {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
 
     def daily_ingest(self, newest: date) -> None:
         self._say(f"ingest {newest} and the days due for another reading")
@@ -58,11 +62,16 @@ class Driver:
 
     def decide(self, day: date) -> None:
         self._say(f"estimate, allocate, decide, publish, verify {day}")
-        self._run(decide_job.name, {"dagster/partition": day.isoformat()})
+        self._run(decide_job.name, {PARTITION: day.isoformat()})
 
-    def _run(self, job: str, tags: dict[str, str], assets: Sequence[str] | None = None) -> None:
+    def estimate(self, day: date) -> None:
+        """Estimates and proposals of a day, and nothing that touches a platform."""
+        self._say(f"estimate and allocate {day}")
+        self._run(estimate_job.name, {PARTITION: day.isoformat()})
+
+    def _run(self, job: str, tags: dict[str, str]) -> None:
         result: ExecuteInProcessResult = defs.resolve_job_def(job).execute_in_process(
-            instance=self._instance, tags=tags, raise_on_error=False, asset_selection=None
+            instance=self._instance, tags=tags, raise_on_error=False, run_config=_QUIET
         )
         if not result.success:
             failures = [

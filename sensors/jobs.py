@@ -28,6 +28,20 @@ decide_job = define_asset_job(
     ),
 )
 
+marts_job = define_asset_job(
+    "build_marts",
+    selection=AssetSelection.groups("staging", "marts"),
+    executor_def=_EXECUTOR,
+    description="Rebuild the marts of some days from what is in the lake, for example after `stakazo import`.",
+)
+
+estimate_job = define_asset_job(
+    "estimate",
+    selection=AssetSelection.groups("measurement", "allocation") - AssetSelection.assets(response_population),
+    executor_def=_EXECUTOR,
+    description="Estimate and propose for a report day, and decide; no platform is asked or written to.",
+)
+
 population_job = define_asset_job(
     "refit_population",
     selection=AssetSelection.assets(POPULATION),
@@ -35,4 +49,4 @@ population_job = define_asset_job(
     description="Sample the population model anew (PyMC, about a minute).",
 )
 
-JOBS = (ingest_job, decide_job, population_job)
+JOBS = (ingest_job, marts_job, estimate_job, decide_job, population_job)

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from dagster import Definitions, load_assets_from_modules
-from dagster_dbt import DbtCliResource
 
 from assets import allocation, measurement
 from assets.ingest import IMPORTED_INSIGHTS, ingest_assets
-from assets.marts import DBT_PROJECT, mart_assets
+from assets.marts import dbt_resource, mart_assets
 from assets.publishing import publishing_assets
 from resources import ClockResource, LakeResource, OperationsResource, PlatformsResource, PolicyResource
 from sensors.jobs import JOBS
@@ -31,7 +30,7 @@ defs = Definitions(
     sensors=SENSORS,
     resources={
         "clock": ClockResource(sandbox_url=_settings.sandbox_url),
-        "dbt": DbtCliResource(project_dir=DBT_PROJECT),
+        "dbt": dbt_resource(),
         "lake": LakeResource(root=str(_settings.lake_root.resolve())),
         "operations": OperationsResource(),
         "platforms": PlatformsResource(sandbox_url=_settings.sandbox_url),

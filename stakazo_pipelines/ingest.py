@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from stakazo_pipelines.errors import PlatformError
+from stakazo_pipelines.errors import PlatformError, RejectedError
 from stakazo_pipelines.lake import Lake, entities_frame, insight_rows_frame, quarantine_frame
 from stakazo_pipelines.platforms.port import (
     Account,
@@ -90,9 +90,10 @@ async def ingest_insights(
     days: Sequence[date],
     ages: Sequence[int] | None,
     now: datetime,
+    levels: Sequence[Level] = REPORT_LEVELS,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> IngestReport:
-    """Read `days` at every report level and append them as vintages fetched at `now`.
+    """Read `days` at each of `levels` and append them as vintages fetched at `now`.
 
     `ages` limits re-reading to days of those ages (None reads every day asked for). A day is written only when it
     has ended in the account's zone, whole: a file with no rows says that nothing was delivered.
@@ -102,13 +103,15 @@ async def ingest_insights(
     async def one(account: Account) -> None:
         newest = last_complete_day(now, account.timezone)
         report.pending_days.update(day for day in days if day > newest)
-        present = set() if ages is None else lake.raw_days(platform.name, "insights_ad", account_id=account.id)
+        present = (
+            set() if ages is None else lake.raw_days(platform.name, f"insights_{levels[-1]}", account_id=account.id)
+        )
         wanted = (
             sorted(day for day in days if day <= newest)
             if ages is None
             else days_to_read(days, newest=newest, ages=ages, present=present)
         )
-        for level in REPORT_LEVELS:
+        for level in levels:
             if level not in platform.capabilities.insight_levels:
                 continue
             for since, until in contiguous_ranges(wanted):
@@ -139,6 +142,8 @@ def _as_entity(account: Account) -> Entity:
 async def _each_account(report: IngestReport, one: Callable[[Account], Awaitable[None]]) -> None:
     async def guarded(account: Account) -> None:
         try:
+            if account.problem:
+                raise RejectedError(account.problem)
             await one(account)
         except PlatformError as error:
             report.failed[account.id] = error

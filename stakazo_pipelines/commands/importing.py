@@ -10,7 +10,7 @@ from rich.table import Table
 
 from stakazo_pipelines.errors import ConfigError
 from stakazo_pipelines.importing.importer import ImportReport, import_file
-from stakazo_pipelines.importing.mapping import ColumnMapping, load_mapping, mapping_of_flags
+from stakazo_pipelines.importing.mapping import ColumnMapping, load_mapping, mapping_from_flags
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.settings import Settings
 
@@ -20,14 +20,18 @@ _SHOWN_REJECTS = 10
 def import_command(
     file: Annotated[Path, typer.Argument(help="A CSV or Excel export.")],
     platform: Annotated[str, typer.Option(help="Whose export it is: meta, tiktok, linkedin, or a name of your own.")],
-    mapping: Annotated[Path | None, typer.Option(help="YAML: our names, and the columns of yours that hold them.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="YAML: our names, and the columns of yours that hold them.")
+    ] = None,
     column: Annotated[
         list[str] | None, typer.Option(help="name=column instead of a mapping file, repeatable: spend='Amount spent'.")
     ] = None,
     account: Annotated[str | None, typer.Option(help="Account id, where the file has none.")] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217 code, where the file has none.")] = None,
     timezone: Annotated[str | None, typer.Option(help="IANA name of the zone the days are in.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="The day the export was made (default: now); tells its age.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="The day the export was made (default: now); tells its age.")
+    ] = None,
 ) -> None:
     """Land an export in the lake; then materialize its days (`marts` first) in the UI or with `stakazo backfill`."""
     settings = Settings()
@@ -51,7 +55,7 @@ def chosen_mapping(file: Path | None, columns: list[str] | None) -> ColumnMappin
         raise ConfigError("--mapping and --column are two ways to say the same: give one of them")
     if file is not None:
         return load_mapping(file)
-    return mapping_of_flags(columns) if columns else None
+    return mapping_from_flags(columns) if columns else None
 
 
 def parse_day(text: str) -> date:
@@ -64,7 +68,9 @@ def parse_day(text: str) -> date:
 
 def _print(report: ImportReport, console: Console) -> None:
     days = report.days
-    facts = Table(title=f"{report.source}: {report.layout} layout, {report.level} level", show_header=False, min_width=60)
+    facts = Table(
+        title=f"{report.source}: {report.layout} layout, {report.level} level", show_header=False, min_width=60
+    )
     for name, value in (
         ("rows accepted", f"{report.accepted:,}"),
         ("rows added up into another", f"{report.merged:,}"),

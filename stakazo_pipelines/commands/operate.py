@@ -29,7 +29,9 @@ def status() -> None:
     with runtime.operations() as operations, operations.read() as session:
         stops = controls.stops_in_force(session)
         for stop in stops:
-            console.print(f"[bold red]STOPPED[/] {stop.scope} by {stop.who} at {stop.at:%Y-%m-%d %H:%M} UTC: {stop.why}")
+            console.print(
+                f"[bold red]STOPPED[/] {stop.scope} by {stop.who} at {stop.at:%Y-%m-%d %H:%M} UTC: {stop.why}"
+            )
         if not stops:
             console.print("no stop is in force")
         plans = session.scalars(select(PlanRow).order_by(PlanRow.created_at.desc(), PlanRow.id).limit(12)).all()
@@ -47,9 +49,7 @@ def status() -> None:
         console.print(f"{name}: newest day {days[-1] if days else 'none yet: run `make run` or materialize it'}")
 
 
-def approve(
-    digest: Annotated[str, typer.Argument(help="The plan's digest, as the plan shows it.")], who: Who
-) -> None:
+def approve(digest: Annotated[str, typer.Argument(help="The plan's digest, as the plan shows it.")], who: Who) -> None:
     """Approve the plan of this digest and carry it out."""
     runtime = Runtime(Settings())
     with runtime.operations() as operations:

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 
@@ -15,8 +16,12 @@ from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
+from stakazo_pipelines.money import Money
+from stakazo_pipelines.operations import Operations
+from stakazo_pipelines.platforms.port import Account
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.vocabulary import Level
+from stakazo_pipelines.publishing.ledger import change_ledger
+from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 ALLOCATIONS = "budget_allocations"
 READINESS = "account_readiness"
@@ -25,26 +30,10 @@ _DEFAULT_MINOR_UNITS = 100  # of imported accounts, whose platform nobody asked
 AccountKey = tuple[str, str]  # platform, account id
 
 
-@dataclass(frozen=True, slots=True)
-class AccountFacts:
-    """What allocation must know of an account: its smallest money unit, smallest budget (None: none told), zone."""
-
-    minor_units: int
-    min_budget: Decimal | None
-    timezone: str
-
-
-def account_facts(lake: Lake, as_of: date) -> dict[AccountKey, AccountFacts]:
-    """Of every account in the newest entity snapshots on or before `as_of`."""
+def known_accounts(lake: Lake, as_of: date) -> dict[AccountKey, Account]:
+    """Every account in the newest entity snapshots on or before `as_of`."""
     rows = lake.entities(as_of=as_of).whole().filter(pl.col("level") == Level.ACCOUNT.value)
-    facts: dict[AccountKey, AccountFacts] = {}
-    for row in rows.iter_rows(named=True):
-        native = json.loads(row["native"])
-        least = native["min_daily_budget"]
-        facts[row["platform"], row["account_id"]] = AccountFacts(
-            native["minor_units"], None if least is None else Decimal(least), row["timezone"]
-        )
-    return facts
+    return {(row["platform"], row["account_id"]): _account(row) for row in rows.iter_rows(named=True)}
 
 
 def allocate_day(
@@ -52,46 +41,86 @@ def allocate_day(
     policy: Policy,
     day: date,
     *,
-    facts: Mapping[AccountKey, AccountFacts],
-    ledgers: Mapping[AccountKey, ChangeLedger],
-    held: frozenset[str] = frozenset(),
+    accounts: Mapping[AccountKey, Account],
+    ledgers: Mapping[str, ChangeLedger],
 ) -> AllocationResult:
-    """Budgets of every account for the day after `day`, account by account.
+    """Budgets of every account for the day after `day`, from the estimates and readiness in the lake.
 
-    `ledgers` tell what was moved already (none: nothing was). An account whose data is not ready keeps its budgets,
-    and says why.
+    An account whose data is not ready keeps its budgets, and says why. Raises LakeError when nothing runs.
     """
-    estimates = Estimates.from_frame(lake.read_asset(ESTIMATES, day)).frame
+    estimates = Estimates.from_frame(lake.read_asset(ESTIMATES, day))
     readiness = lake.read_asset(READINESS, day)
     unready = {
-        (row["platform"], row["account_id"]): row["reason"] for row in readiness.rows(named=True) if not row["ready"]
+        (row["platform"], row["account_id"]): row["reason"]
+        for row in readiness.iter_rows(named=True)
+        if not row["ready"]
     }
     _, arms = marts.arm_days(lake, as_of=day + timedelta(days=1), window_days=policy.measurement.window_days)
     if arms.is_empty():
         raise LakeError(f"no arm runs on {day}: is there an entity snapshot or an import of that day or before?")
+    return allocate_accounts(estimates, arms, policy, day, accounts=accounts, ledgers=ledgers, unready=unready)
+
+
+def allocate_accounts(
+    estimates: Estimates,
+    arms: pl.DataFrame,
+    policy: Policy,
+    day: date,
+    *,
+    accounts: Mapping[AccountKey, Account],
+    ledgers: Mapping[str, ChangeLedger],
+    unready: Mapping[AccountKey, str],
+) -> AllocationResult:
+    """Account by account; the frame also has each arm's level and campaign_id.
+
+    `ledgers` tell by platform what was moved already (none: nothing was), `unready` which accounts are kept and why.
+    """
     frames: list[pl.DataFrame] = []
-    accounts: list[AccountSummary] = []
+    summaries: list[AccountSummary] = []
     for (platform, account_id), own in arms.group_by("platform", "account_id", maintain_order=True):
         key = (str(platform), str(account_id))
-        fact = facts.get(key, AccountFacts(_DEFAULT_MINOR_UNITS, None, "UTC"))
-        least = pl.lit(None if fact.min_budget is None else float(fact.min_budget), dtype=pl.Float64)
-        ours = (pl.col("platform") == key[0]) & (pl.col("account_id") == key[1])
+        account = accounts.get(key)
+        smallest = None if account is None else account.min_daily_budget
+        least = pl.lit(None if smallest is None else float(smallest.amount), dtype=pl.Float64)
         result = allocate(
-            estimates=Estimates(estimates.filter(ours)),
+            estimates=Estimates(estimates.frame.filter(pl.col("platform") == key[0], pl.col("account_id") == key[1])),
             arms=own.with_columns(min_budget=least),
             policy=policy,
-            ledger=ledgers.get(key, ChangeLedger()),
-            held=held | (set(own["arm_id"]) if key in unready else frozenset()),
-            minor_units={key[1]: fact.minor_units},
+            ledger=ledgers.get(key[0], ChangeLedger()),
+            held=frozenset(own["arm_id"]) if key in unready else frozenset(),
+            minor_units={key[1]: _DEFAULT_MINOR_UNITS if account is None else account.minor_units},
             seed=day.toordinal(),
         )
-        level = (
-            pl.when(pl.col("arm_id") == pl.col("campaign_id")).then(pl.lit("campaign")).otherwise(pl.lit("ad_group"))
-        )
+        holds_own = pl.col("arm_id") == pl.col("campaign_id")
+        level = pl.when(holds_own).then(pl.lit(Level.CAMPAIGN.value)).otherwise(pl.lit(Level.AD_GROUP.value))
         names = own.select("arm_id", "campaign_id", level=level)
         frames.append(result.frame.join(names, on="arm_id", how="left", maintain_order="left"))
-        accounts += [_with_reason(summary, unready.get(key)) for summary in result.accounts]
-    return AllocationResult(pl.concat(frames), tuple(accounts))
+        summaries += [_with_reason(summary, unready.get(key)) for summary in result.accounts]
+    return AllocationResult(pl.concat(frames), tuple(summaries))
+
+
+def platform_ledgers(
+    operations: Operations, accounts: Mapping[AccountKey, Account], *, now: datetime
+) -> dict[str, ChangeLedger]:
+    """What was moved lately, by platform."""
+    by_platform: dict[str, list[Account]] = {}
+    for (platform, _), account in accounts.items():
+        by_platform.setdefault(platform, []).append(account)
+    return {platform: change_ledger(operations, platform, own, now=now) for platform, own in by_platform.items()}
+
+
+def _account(row: Mapping[str, Any]) -> Account:
+    native = json.loads(row["native"])
+    least = native["min_daily_budget"]
+    return Account(
+        id=row["account_id"],
+        name=row["account_name"],
+        currency=row["currency"],
+        timezone=row["timezone"],
+        minor_units=native["minor_units"],
+        status=EntityStatus(row["status"]),
+        min_daily_budget=None if least is None else Money(Decimal(least), row["currency"]),
+    )
 
 
 def _with_reason(summary: AccountSummary, reason: str | None) -> AccountSummary:

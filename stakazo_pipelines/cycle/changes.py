@@ -1,15 +1,13 @@
 """From proposed budgets to verified changes: candidates, the arbiter's decisions on record, plans, publishing."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 import polars as pl
 
-from stakazo_pipelines.allocation.guardrails import ChangeLedger
-from stakazo_pipelines.cycle.budgets import AccountFacts, AccountKey
 from stakazo_pipelines.decisions.arbiter import arbitrate
 from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decision, EntityRef, Gain, Module
 from stakazo_pipelines.decisions.record import current_holds, current_stops, last_switches, record_decisions
@@ -18,7 +16,6 @@ from stakazo_pipelines.ingest import last_complete_day
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations import Operations
 from stakazo_pipelines.operations.column_types import canonical_json
-from stakazo_pipelines.operations.ledger import change_ledger
 from stakazo_pipelines.operations.states import PlanStatus
 from stakazo_pipelines.platforms.port import Account, AdPlatform
 from stakazo_pipelines.policy import Policy
@@ -38,21 +35,6 @@ class PublishReport:
     plans: list[PlanResult] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     left_alone: dict[str, str] = field(default_factory=dict)
-
-
-def ledgers(
-    operations: Operations, facts: Mapping[AccountKey, AccountFacts], now: datetime
-) -> dict[AccountKey, ChangeLedger]:
-    """What was moved lately in every account."""
-    found: dict[AccountKey, ChangeLedger] = {}
-    for (platform, account_id), fact in facts.items():
-        moved = change_ledger(operations, platform, account_id, now=now, timezone=fact.timezone)
-        found[platform, account_id] = ChangeLedger(
-            entity_24h=moved.entity_24h,
-            account_day={account_id: moved.account_day},
-            account_month={account_id: moved.account_month},
-        )
-    return found
 
 
 def decide(
@@ -106,6 +88,9 @@ async def publish_day(
     )
     report.plans.extend(await publisher.recover())
     for account in await platform.accounts():
+        if account.problem:
+            report.failed[account.id] = account.problem
+            continue
         newest = last_complete_day(now(), account.timezone)
         if day != newest:
             report.left_alone[account.id] = f"{day} is not its newest complete day ({newest})"

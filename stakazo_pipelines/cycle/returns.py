@@ -4,7 +4,7 @@ Days are report days: the estimate of day D uses reports of days up to D, and pr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -80,14 +80,14 @@ def refit_population(lake: Lake, policy: Policy, as_of: date) -> PopulationFit:
         raise LakeError(f"no report days before {as_of}: materialize the marts first")
     maturity = learned_maturity(lake, as_of - timedelta(days=1))
     population, diagnostics = sample_population(arm_days, maturity, as_of=as_of, seed=as_of.toordinal())
-    fit = PopulationFit(population, diagnostics.figures(), diagnostics.acceptable)
+    fit = PopulationFit(population, asdict(diagnostics), diagnostics.passed)
     if fit.acceptable:
         lake.write_asset(POPULATION, as_of, pl.DataFrame([population.to_json()]))
     return fit
 
 
 def curve_points(estimates: Estimates, *, seed: int) -> pl.DataFrame:
-    """Expected value a day on a grid of budgets: arm_id, account_id, platform, currency, share, spend, value, low, high."""
+    """Expected value a day on a grid of budgets, one row per arm and `share` of its budget: spend, value, low, high."""
     frame = estimates.frame.filter(pl.col("roas").is_not_null(), pl.col("budget") > 0)
     log_value, elasticity = Estimates(frame).draws(_CURVE_DRAWS, seed)
     budget, ref_spend = frame["budget"].to_numpy(), frame["ref_spend"].to_numpy()

@@ -3,7 +3,7 @@
 A build is: `build_lock`, `request_days`, dbt, `promote_build`. Readers never wait for it.
 """
 
-from stakazo_pipelines.marts.arms import ARM_DAYS_SCHEMA, ARMS_SCHEMA, arm_days, maturity_vintages
+from stakazo_pipelines.marts.arms import ARM_DAYS_SCHEMA, ARMS_SCHEMA, aged, arm_days, arm_days_of, maturity_vintages
 from stakazo_pipelines.marts.build import build_lock, promote_build, request_days
 from stakazo_pipelines.marts.tables import MART_MODELS, MART_SCHEMAS, mart_days, read_mart
 
@@ -12,7 +12,9 @@ __all__ = [
     "ARM_DAYS_SCHEMA",
     "MART_MODELS",
     "MART_SCHEMAS",
+    "aged",
     "arm_days",
+    "arm_days_of",
     "build_lock",
     "mart_days",
     "maturity_vintages",

@@ -51,9 +51,17 @@ def arm_days(lake: Lake, as_of: date, window_days: int) -> tuple[pl.DataFrame, p
     not reported at all (an export without that column) are left out: missing is not zero. Raises LakeError.
     """
     since, until = as_of - timedelta(days=window_days), as_of - timedelta(days=1)
-    ad_groups = read_mart(lake, "ad_reporting__ad_group_report", since, until)
-    campaigns = read_mart(lake, "ad_reporting__campaign_report", since, until)
-    entities = lake.entities(as_of=as_of).whole()
+    return arm_days_of(
+        read_mart(lake, "ad_reporting__ad_group_report", since, until),
+        read_mart(lake, "ad_reporting__campaign_report", since, until),
+        lake.entities(as_of=as_of).whole(),
+    )
+
+
+def arm_days_of(
+    ad_groups: pl.DataFrame, campaigns: pl.DataFrame, entities: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The same from frames: two reports in the columns of their marts (or raw ones with `age_days`), and a snapshot."""
     budget_holders = _budget_holders(entities)
     known = entities.select(_ACCOUNT).unique()
 
@@ -95,6 +103,11 @@ def maturity_vintages(lake: Lake, since: date, until: date) -> pl.DataFrame:
     return pl.concat([_vintage_sums(account_files, "insights_account"), _vintage_sums(ad_files, "insights_ad")]).sort(
         "platform", "account_id", "date_day", "age_days"
     )
+
+
+def aged(rows: pl.DataFrame) -> pl.DataFrame:
+    """Raw rows with `age_days`: from the report day to the fetch, both in the account's zone."""
+    return rows.with_columns(age_days=_local_age(rows.get_column("timezone").unique()))
 
 
 def _budget_holders(entities: pl.DataFrame) -> pl.DataFrame:
@@ -188,13 +201,13 @@ def _vintage_sums(files: list[RawFile], dataset: str) -> pl.DataFrame:
         pl.col("conversions", "conversions_value").cast(pl.Float64).sum()
     )
     zones = rows.group_by("platform", "account_id").agg(pl.col("timezone").last())
-    aged = (
+    summed = (
         vintages.join(sums, on=list(schema), how="left")
         .join(zones, on=["platform", "account_id"])  # an account that never reported a row teaches nothing
         .with_columns(pl.col("conversions", "conversions_value").fill_null(0.0))
     )
     return (
-        aged.with_columns(age_days=_local_age(zones.get_column("timezone").unique()))
+        aged(summed)
         .sort("fetched_at")
         .unique(["platform", "account_id", "date_day", "age_days"], keep="last")
         .select("platform", "account_id", "date_day", "age_days", "conversions", "conversions_value")

@@ -145,7 +145,7 @@ def _by_hour(account: AccountWorld, first: int, last: int) -> Ints:
         local = account.calendar.day(d)
         for i, ledger in enumerate((account.spend, account.impressions)):
             hours = ledger[local.first : min(local.last, account.hour), :n]
-            np.add.at(out[i, d - first], local.labels[: hours.shape[0]], hours)
+            np.add.at(out[i, d - first, :, : hours.shape[1]], local.labels[: hours.shape[0]], hours)
     return out
 
 

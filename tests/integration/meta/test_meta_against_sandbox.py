@@ -216,7 +216,6 @@ def test_a_tree_is_created_validated_repeated_and_deleted(sandbox):
     sandbox.run(tree)
 
 
-@pytest.mark.xfail(raises=ValueError, strict=True, reason="the world's ledger of the running hour lacks the new ad")
 def test_todays_figures_can_be_read_right_after_an_ad_was_created(sandbox):
     async def use(meta, account):
         old = (await meta.entities(account, Level.AD)).entities[0]

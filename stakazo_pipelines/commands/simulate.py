@@ -1,0 +1,79 @@
+"""`stakazo simulate`: many days of the closed loop on a fresh sandbox, to see what a policy is worth."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from stakazo_pipelines.clock import present
+from stakazo_pipelines.commands.changes import sent_and_verified
+from stakazo_pipelines.commands.sandbox import running_sandbox
+from stakazo_pipelines.commands.world import AccountOutcome, SandboxWorld, outcome_table
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.operations import open_operations
+from stakazo_pipelines.platforms.registry import open_platform
+from stakazo_pipelines.policy import Policy, load_policy
+from stakazo_pipelines.settings import Settings
+from stakazo_pipelines.simulation import SimulatedDay, Simulation
+
+
+def simulate(
+    days: Annotated[int, typer.Option(help="Days of the loop.")] = 30,
+    policy: Annotated[Path | None, typer.Option(help="Policy file to try (default: the project's).")] = None,
+    seed: Annotated[int, typer.Option(help="The world's seed.")] = 7,
+    history_days: Annotated[int, typer.Option(help="Days of history to learn from.")] = 120,
+) -> None:
+    """Simulate the loop and compare with leaving budgets alone and with the best possible, in the world's truth."""
+    settings, console = Settings(), Console()
+    rules = load_policy(policy or settings.policy_file)
+
+    def tell(day: SimulatedDay) -> None:
+        console.print(f"{day.day}: {day.verified} of {day.changes} changes verified")
+
+    outcomes, changes = simulate_world(rules, days=days, seed=seed, history_days=history_days, on_day=tell)
+    console.print(outcome_table(outcomes, changes, title=f"{days} days, seed {seed}, in the world's own truth"))
+
+
+def simulate_world(
+    policy: Policy,
+    *,
+    days: int,
+    seed: int,
+    history_days: int,
+    on_day: Callable[[SimulatedDay], None],
+) -> tuple[list[AccountOutcome], dict[str, tuple[int, int]]]:
+    """Run the loop on a world of its own in a temporary folder; outcomes and change counts by account."""
+    with tempfile.TemporaryDirectory(prefix="stakazo-") as folder:
+        home = Path(folder)
+        with running_sandbox(state=home / "sandbox.jsonl", seed=seed, log=home / "sandbox.log") as url:
+            world, settings = SandboxWorld(url), Settings(sandbox_url=url, home=home, database_url=None)
+            operations = open_operations(settings.operations_url)
+            started = present(url)
+
+            async def play() -> None:
+                platform = open_platform("meta", base_url=url, token=settings.token("meta"))
+                try:
+                    loop = Simulation(
+                        platform,
+                        Lake(home / "lake"),
+                        operations,
+                        policy,
+                        now=lambda: present(url),
+                        advance=world.advance_day,
+                    )
+                    await loop.run(days, history_days=history_days, on_day=on_day)
+                finally:
+                    await platform.aclose()
+
+            try:
+                asyncio.run(play())
+                first = started.date()
+                outcomes = world.outcomes(first, first + timedelta(days=days - 1))
+                return outcomes, sent_and_verified(operations, since=started)
+            finally:
+                operations.close()

@@ -1,0 +1,104 @@
+"""Asking the sandbox's own endpoints, and laying what was earned beside what could have been."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOutcome:
+    """Expected spend and value of an account over some days: as it was run, left alone, and at best."""
+
+    account_id: str
+    currency: str
+    spend: float
+    value: float
+    alone_spend: float
+    alone_value: float
+    best_value: float
+    roas_before: float
+
+    @property
+    def gain(self) -> float:
+        """Value over leaving budgets alone, as a fraction."""
+        return self.value / self.alone_value - 1
+
+    @property
+    def possible(self) -> float:
+        return self.best_value / self.alone_value - 1
+
+    @property
+    def captured(self) -> float:
+        """Share of the best possible gain; NaN where nothing can be gained."""
+        return self.gain / self.possible if self.possible > 0 else float("nan")
+
+
+class SandboxWorld:
+    """The control endpoints of a running sandbox."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def advance_day(self) -> None:
+        httpx.post(f"{self._url}/sandbox/clock", json={"advance_days": 1}, timeout=120).raise_for_status()
+
+    def truth(self) -> list[dict[str, Any]]:
+        """True curve facts of every arm at its budget of now, over the next 7 days."""
+        arms: list[dict[str, Any]] = self._get("/sandbox/truth")["arms"]
+        return arms
+
+    def outcomes(self, first: date, last: date) -> list[AccountOutcome]:
+        """What the days `first`..`last` were worth in truth, and the ROAS of as many days before."""
+        span = last - first
+        before = self._get("/sandbox/outcome", since=first - span - timedelta(days=1), until=first - timedelta(days=1))
+        during = self._get("/sandbox/outcome", since=first, until=last)
+        return [
+            AccountOutcome(
+                account_id=account_id,
+                currency=result["currency"],
+                spend=result["actual"]["spend"],
+                value=result["actual"]["value"],
+                alone_spend=result["status_quo"]["spend"],
+                alone_value=result["status_quo"]["value"],
+                best_value=result["best"]["value"],
+                roas_before=_ratio(before[account_id]["actual"]),
+            )
+            for account_id, result in during.items()
+        ]
+
+    def _get(self, path: str, **query: object) -> Any:
+        asked = {name: str(value) for name, value in query.items()}
+        return httpx.get(f"{self._url}{path}", params=asked, timeout=120).raise_for_status().json()
+
+
+def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[int, int]], *, title: str) -> Table:
+    """One row an account; `changes` has the changes sent and verified by account."""
+    table = Table(title=title, title_justify="left")
+    for heading in (
+        "account", "spend", "value", "ROAS before", "after", "gain on leaving alone", "best possible", "captured",
+        "changes", "verified",
+    ):  # fmt: skip
+        table.add_column(heading, justify="left" if heading == "account" else "right")
+    for one in outcomes:
+        sent, verified = changes.get(one.account_id, (0, 0))
+        table.add_row(
+            f"{one.account_id} {one.currency}",
+            f"{one.spend:,.0f}",
+            f"{one.value:,.0f}",
+            f"{one.roas_before:.2f}",
+            f"{one.value / one.spend:.2f}",
+            f"{one.gain:+.1%}",
+            f"{one.possible:+.1%}",
+            f"{one.captured:.0%}",
+            str(sent),
+            str(verified),
+        )
+    return table
+
+
+def _ratio(result: Mapping[str, float]) -> float:
+    return result["value"] / result["spend"] if result["spend"] else float("nan")
