@@ -90,7 +90,7 @@ def actions_by_id(session: Session, ids: Collection[int]) -> list[ActionRow]:
 def action_states(session: Session, plan_id: str) -> dict[int, ActionStatus]:
     """The state of every action of a plan by its id, in the order they go out."""
     wanted = select(ActionRow.id, ActionRow.status).where(ActionRow.plan_id == plan_id).order_by(ActionRow.position)
-    return dict(session.execute(wanted).tuples().all())
+    return {row.id: row.status for row in session.execute(wanted)}
 
 
 def move_plan(
