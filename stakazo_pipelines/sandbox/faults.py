@@ -29,6 +29,7 @@ KINDS: Mapping[str, str] = {
     "async_failed": "async",
     "async_stuck": "async",
     "write_lost": "write",
+    "write_refused": "write",
     "write_delayed": "update",
 }
 _SHARED_KEYS = frozenset({"platform", "path", "method", "kind", "probability", "times", "seed"})

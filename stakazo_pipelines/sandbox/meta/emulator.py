@@ -162,7 +162,7 @@ class MetaEmulator:
         wait = hit.number("retry_after_s", 60)
         owner = account_id or next((account.id for account in self._graph.accounts()), "0")
         headers = self._throttle.account_headers(owner, use_case, 100.0, wait, active_ads=self._active_ads(owner))
-        return errors.account_throttled(headers) if code == 17 else errors.use_case_throttled(code, headers)
+        return errors.throttled(code, headers)
 
     def _failure(self, error: GraphError, path: str) -> Reply:
         return Reply(error.envelope(self._trace(path)), error.status, dict(error.headers))
@@ -184,7 +184,9 @@ def _server_error(hit: Hit, trace: str) -> Reply:
     status = int(hit.number("status", 500))
     if hit.text("body", "json") == "html":
         return Reply(_HTML, status, {"content-type": "text/html; charset=utf-8"})
-    error = GraphError("An unexpected error has occurred. Please retry your request later.", 2, transient=True)
+    subcode = int(hit.number("subcode", 0)) or None
+    message = "An unexpected error has occurred. Please retry your request later."
+    error = GraphError(message, int(hit.number("code", 2)), subcode, transient=True)
     return Reply(error.envelope(trace), status)
 
 

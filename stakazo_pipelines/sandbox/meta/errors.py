@@ -134,11 +134,17 @@ def account_throttled(headers: Mapping[str, str]) -> GraphError:
     )
 
 
-def use_case_throttled(code: int, headers: Mapping[str, str]) -> GraphError:
-    return GraphError(
-        f"(#{code}) There have been too many calls from this ad-account. Wait a bit and try again.",
-        code,
-        2446079,
-        transient=True,
-        headers=headers,
-    )
+def throttled(code: int, headers: Mapping[str, str]) -> GraphError:
+    """The throttle of a code: 4 the application, 17 the account, 613 its calls, 8000x a business use case."""
+    if code == 17:
+        return account_throttled(headers)
+    if code == 4:
+        full = {"x-app-usage": '{"call_count":100,"total_cputime":100,"total_time":100}'}
+        return GraphError(
+            "(#4) Application request limit reached", 4, 1504022, transient=True, headers={**headers, **full}
+        )
+    if code == 613:
+        message = "(#613) Calls to this api have exceeded the rate limit."
+        return GraphError(message, 613, 1487742, transient=True, headers=headers)
+    message = f"(#{code}) There have been too many calls from this ad-account. Wait a bit and try again."
+    return GraphError(message, code, 2446079, transient=True, headers=headers)

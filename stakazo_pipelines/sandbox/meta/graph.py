@@ -7,13 +7,14 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from stakazo_pipelines.sandbox.kernel import Kernel
+from stakazo_pipelines.sandbox.meta.cache import RowCache
 from stakazo_pipelines.sandbox.meta.errors import not_found
 from stakazo_pipelines.sandbox.world import Account, Ad, AdGroup, Campaign, Creative, Level, Report
 
 Kind = Literal["account", "campaign", "adset", "ad", "creative"]
 WORLD_LEVEL = {"account": "account", "campaign": "campaign", "adset": "ad_group", "ad": "ad", "creative": "creative"}
 _LEVELS: dict[str, Level] = {"campaign": "campaign", "adset": "ad_group", "ad": "ad", "creative": "creative"}
-_CACHED_REPORTS = 12
+_CACHED_ROWS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Graph:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self._reports: dict[tuple[object, ...], Report] = {}
+        self._reports: RowCache[Report] = RowCache(_CACHED_ROWS)
 
     @property
     def now(self) -> datetime:
@@ -116,12 +117,10 @@ class Graph:
         key = (self.now, account.id, kind, since, until, hourly, breakdowns)
         found = self._reports.get(key)
         if found is None:
-            while len(self._reports) >= _CACHED_REPORTS:
-                del self._reports[next(iter(self._reports))]
             found = self.kernel.world.report(
                 account.id, WORLD_LEVEL[kind], since, until, hourly=hourly, breakdowns=breakdowns
             )
-            self._reports[key] = found
+            self._reports.put(key, found)
         return found
 
     def spent(self, kind: Kind, entity: Any, since: date, until: date) -> float:

@@ -16,6 +16,15 @@ from stakazo_pipelines.sandbox.meta.writes import ad, adset, campaign
 from stakazo_pipelines.sandbox.meta.writes.common import Write
 from stakazo_pipelines.sandbox.world import WorldError
 
+_SCOPES = ("ads_read", "ads_management", "business_management")
+# Edges of the real API that the world has nothing for.
+_EMPTY_EDGES = frozenset(
+    (
+        *("activities", "ad_studies", "adlabels", "adrules_library", "adspixels", "advideos", "budget_schedules"),
+        *("copies", "customaudiences", "customconversions", "promote_pages", "saved_audiences", "users"),
+    )
+)
+
 
 @dataclass(slots=True)
 class Routes:
@@ -33,6 +42,9 @@ class Routes:
             raise GraphError("The ids query parameter is deprecated in v26.0+.", 100, status=500)
         if not parts:
             raise GraphError("Unsupported get request. Please read the Graph API documentation", 100, 33)
+        if parts == ["debug_token"] and call.method == "GET":
+            valid = call.params.text("input_token") == call.params.text("access_token")
+            return {"data": {"is_valid": valid, "type": "SYSTEM_USER", "expires_at": 0, "scopes": list(_SCOPES)}}
         if parts[0] == "me":
             return self._me(call, parts[1:])
         run = self.insights.run(parts[0])
@@ -65,6 +77,8 @@ class Routes:
             raise not_found(call.method, "me")
         if not rest:
             return {"id": "100000000000001", "name": "Sandbox System User"}
+        if rest == ["permissions"]:
+            return {"data": [{"permission": scope, "status": "granted"} for scope in _SCOPES]}
         if rest != ["adaccounts"]:
             raise unknown_path(call.path)
         return self.insights.selection.accounts(call)
@@ -92,6 +106,8 @@ class Routes:
             return {"data": [_minimum_budgets(node.entity)]}
         kind = EDGES[node.kind].get(name)
         if kind is None:
+            if call.method == "GET" and name in _EMPTY_EDGES:
+                return {"data": []}
             if call.method == "GET":
                 raise unknown_field(name, NODE_TYPES[node.kind])
             raise unknown_path(call.path)
@@ -114,7 +130,10 @@ class Routes:
             inline, write = ad.create_ad(self.graph, account, call.params)
         if _validate_only(call):
             return {"success": True}
-        if any(hit.kind == "write_lost" for hit in call.draw("write")):
+        hits = {hit.kind for hit in call.draw("write")}
+        if "write_refused" in hits:
+            return {"success": False}
+        if "write_lost" in hits:
             return {"id": str(int(max(self._ids())) + 7)}
         if inline is not None:
             write.fields["creative_id"] = self._apply(inline)
@@ -147,8 +166,9 @@ class Routes:
 
     def _apply_updates(self, call: Call, inline: Write | None, writes: list[Write]) -> dict[str, Any]:
         hits = [*call.draw("write"), *call.draw("update")]
-        if any(hit.kind == "write_lost" for hit in hits):
-            return {"success": True}
+        kinds = {hit.kind for hit in hits}
+        if kinds & {"write_lost", "write_refused"}:
+            return {"success": "write_refused" not in kinds}
         late = next((hit for hit in hits if hit.kind == "write_delayed"), None)
         if inline is not None:
             writes[-1].fields["creative_id"] = self._apply(inline)

@@ -14,6 +14,7 @@ from stakazo_pipelines.sandbox.meta.graph import Graph, Kind, Node
 from stakazo_pipelines.sandbox.meta.insights.query import Filter, read_filters
 from stakazo_pipelines.sandbox.meta.nodes import DEFAULTS, NODE_TYPES, READERS
 from stakazo_pipelines.sandbox.meta.params import Params
+from stakazo_pipelines.sandbox.meta.unset import UNSET
 
 EDGES: Mapping[str, Mapping[str, Kind]] = {
     "account": {"campaigns": "campaign", "adsets": "adset", "ads": "ad", "adcreatives": "creative"},
@@ -66,6 +67,8 @@ class Selection:
                 value = self._expanded(call, node, field)
             elif field.name == "insights" and node.kind != "creative":
                 value = self._insights(self._nested(call, node, field), node) or None
+            elif field.name in UNSET[node.kind]:
+                continue
             else:
                 raise unknown_field(field.name, NODE_TYPES[node.kind])
             if value is not None:

@@ -121,13 +121,13 @@ class Api:
         made = self.post(f"/act_{account}/ads", **ad).json()["id"]
         return {"account": account, "campaign": campaign, "adset": adset, "creative": creative, "ad": made}
 
-    def adset(self, currency: str = "USD", *, campaign_budget: bool = False) -> Any:
-        """An ad set of an account that holds a daily budget (or stands under a campaign budget)."""
+    def adset(self, currency: str = "USD") -> Any:
+        """An active ad set of an account that holds a daily budget of its own."""
         for adset in self.world.ad_groups.values():
             campaign = self.world.campaigns[adset.campaign_id]
             if adset.account_id != self.account(currency) or adset.status != "ACTIVE":
                 continue
-            if (campaign.daily_budget is not None) is campaign_budget and campaign.status == "ACTIVE":
+            if adset.daily_budget is not None and campaign.status == "ACTIVE":
                 return adset
         raise AssertionError("the small world has no such ad set")
 

@@ -88,6 +88,25 @@ def test_a_lost_write_is_accepted_and_never_there(api: Any) -> None:
     assert [write for write in api.world.journal if write.actor == "api"] == []
 
 
+def test_a_refused_write_says_so_inside_a_200(api: Any) -> None:
+    api.fault("write_refused", times=1)
+    response = api.post(f"/{api.adset().id}", name="Refused")
+    assert (response.status_code, response.json()) == (200, {"success": False})
+    assert api.adset().name != "Refused"
+
+
+@pytest.mark.parametrize(("code", "subcode"), [(4, 1504022), (17, 2446079), (613, 1487742), (80004, 2446079)])
+def test_each_throttle_code_has_its_subcode(api: Any, code: int, subcode: int) -> None:
+    api.fault("throttle", code=code, times=1)
+    assert api.get("/me/adaccounts").json()["error"]["error_subcode"] == subcode
+
+
+def test_a_server_error_can_be_of_a_code(api: Any) -> None:
+    api.fault("server_error", code=1, subcode=99, times=1)
+    error = api.get("/me/adaccounts").json()["error"]
+    assert (error["code"], error["error_subcode"], error["is_transient"]) == (1, 99, True)
+
+
 def test_a_delayed_write_acts_after_so_many_requests(api: Any) -> None:
     adset = api.adset()
     api.fault("write_delayed", times=1, requests=2)

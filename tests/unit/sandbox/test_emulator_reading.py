@@ -90,6 +90,19 @@ def test_unknown_fields_and_objects_are_code_100(api: Any) -> None:
     assert (missing["code"], missing["error_subcode"]) == (100, 33)
 
 
+def test_fields_the_world_does_not_fill_are_absent_not_wrong(api: Any) -> None:
+    adset = api.adset()
+    body = api.get(f"/{adset.id}", fields="name,issues_info,lifetime_imps,campaign_attribution").json()
+    assert body == {"name": adset.name, "id": adset.id}
+    assert api.get(f"/act_{api.account()}/customaudiences").json() == {"data": []}
+
+
+def test_a_token_can_be_looked_into(api: Any) -> None:
+    assert api.get("/debug_token", input_token=api.token).json()["data"]["is_valid"] is True
+    assert api.get("/debug_token", input_token="other").json()["data"]["is_valid"] is False
+    assert len(api.get("/me/permissions").json()["data"]) == 3
+
+
 def test_reading_many_ids_at_once_is_gone(api: Any) -> None:
     response = api.get("/", ids="1,2")
     assert (response.status_code, response.json()["error"]["code"]) == (500, 100)

@@ -9,6 +9,7 @@ from stakazo_pipelines.sandbox.meta.errors import invalid, unknown_field
 from stakazo_pipelines.sandbox.meta.insights import catalogue, windows
 from stakazo_pipelines.sandbox.meta.insights.windows import DayRange
 from stakazo_pipelines.sandbox.meta.params import Params
+from stakazo_pipelines.sandbox.meta.unset import UNSET_INSIGHTS
 
 _MAX_FIELDS = 150
 
@@ -82,7 +83,7 @@ def _default_fields(level: str) -> list[str]:
 def _check_fields(fields: Sequence[str]) -> None:
     if len(fields) > _MAX_FIELDS:
         raise invalid(f"at most {_MAX_FIELDS} fields may be asked for", field_name="fields")
-    known = catalogue.ID_FIELDS.keys() | catalogue.METRIC_FIELDS | catalogue.UNSET_FIELDS
+    known = catalogue.ID_FIELDS.keys() | catalogue.METRIC_FIELDS | UNSET_INSIGHTS
     for name in fields:
         if name in known:
             continue

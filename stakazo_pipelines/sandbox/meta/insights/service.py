@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stakazo_pipelines.sandbox.meta import paging
+from stakazo_pipelines.sandbox.meta.cache import RowCache
 from stakazo_pipelines.sandbox.meta.call import Call
 from stakazo_pipelines.sandbox.meta.errors import invalid, not_found, too_much_data
 from stakazo_pipelines.sandbox.meta.graph import Graph, Node
@@ -15,7 +16,8 @@ from stakazo_pipelines.sandbox.meta.insights.table import Table, build
 from stakazo_pipelines.sandbox.meta.params import Params
 from stakazo_pipelines.sandbox.meta.selection import Selection
 
-_CACHED_TABLES = 8
+_CACHED_ROWS = 200_000
+_RESULT_ROWS = 1_000_000
 _RUN_LIFE = timedelta(days=30)
 _RUN_FIELDS = frozenset({"access_token", "appsecret_proof", "limit", "after", "before"})
 
@@ -31,7 +33,15 @@ class Run:
     created_at: datetime
     fate: str = "ok"
     polls: int = 0
-    table: tuple[Query, Table] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    query: Query
+    table: Table
+
+    def __len__(self) -> int:
+        return len(self.table)
 
 
 class InsightsService:
@@ -41,7 +51,8 @@ class InsightsService:
         self._graph = graph
         self.selection = Selection(graph, self.expanded)
         self._sync_rows, self._async_rows, self._polls = sync_rows, async_rows, polls
-        self._tables: dict[tuple[object, ...], Table] = {}
+        self._tables: RowCache[Table] = RowCache(_CACHED_ROWS)
+        self._results: RowCache[_Result] = RowCache(_RESULT_ROWS)
         self._runs: dict[str, Run] = {}
         self._names: Names = {}
         self._named_at = -1
@@ -72,7 +83,8 @@ class InsightsService:
         params = {name: value for name, value in call.params.items() if name not in _RUN_FIELDS}
         run_id = f"6{len(self._runs) + 1:014d}"
         node_id = f"act_{node.entity.id}" if node.kind == "account" else node.entity.id
-        run = Run(run_id, query.account_id, node_id, params, self._graph.now, fate, 0, (query, table))
+        run = Run(run_id, query.account_id, node_id, params, self._graph.now, fate)
+        self._results.put(run_id, _Result(query, table))
         self._runs[run_id] = run
         kept = {"node_id": node_id, "params": params, "created_at": run.created_at.isoformat(), "fate": fate}
         self._graph.kernel.note("meta", {"type": "run", "id": run_id, "account_id": run.account_id, **kept})
@@ -85,7 +97,7 @@ class InsightsService:
         """The state of a run; each look moves it on."""
         status, percent = self._state(run)
         run.polls += 1
-        query, _ = self._result(run)
+        query = self._result(run).query
         body: dict[str, Any] = {
             "id": run.id,
             "account_id": run.account_id,
@@ -111,8 +123,8 @@ class InsightsService:
             raise not_found("GET", run.id)
         if run.fate != "ok" or run.polls < self._polls:
             raise invalid("The report run is not completed", field_name="report_run_id")
-        query, table = self._result(run)
-        return self._page(call, query, table, limit)
+        result = self._result(run)
+        return self._page(call, result.query, result.table, limit)
 
     def _state(self, run: Run) -> tuple[str, int]:
         if run.created_at + _RUN_LIFE < self._graph.now:
@@ -125,11 +137,14 @@ class InsightsService:
             return "Job Completed", 100
         return ("Job Failed", 0) if run.fate == "failed" else ("Job Running", 0)
 
-    def _result(self, run: Run) -> tuple[Query, Table]:
-        if run.table is None:
+    def _result(self, run: Run) -> _Result:
+        """What the run found; found anew, as of now, after a restart or when too many rows wait to be fetched."""
+        result = self._results.get(run.id)
+        if result is None:
             query = self._query(Params(run.params), self._graph.get(run.node_id, "GET"))
-            run.table = query, self._table(query, self._async_rows)
-        return run.table
+            result = _Result(query, self._table(query, self._async_rows))
+            self._results.put(run.id, result)
+        return result
 
     def _query(self, params: Params, node: Node) -> Query:
         account = self._graph.account_of(node)
@@ -147,9 +162,7 @@ class InsightsService:
         table = self._tables.get(key)
         if table is None:
             table = build(self._graph, self.selection, query)
-            while len(self._tables) >= _CACHED_TABLES:
-                del self._tables[next(iter(self._tables))]
-            self._tables[key] = table
+            self._tables.put(key, table)
         if len(table) > most:
             raise too_much_data()
         return table
