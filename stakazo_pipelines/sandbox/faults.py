@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # What a request must be for a fault to make sense (and to be used up): see `FaultTable.hits`.
+# Options beside the shared ones: throttle code, retry_after_s · server_error status, code, subcode, body ("html") ·
+# timeout, slow_body, response_lost seconds · truncated_json share · malformed_row field, value, rows ("all") ·
+# missing_field, retyped_field field, rows ("one") · new_field field, value · partial_batch share ·
+# write_delayed requests or hours.
 KINDS: Mapping[str, str] = {
     "throttle": "any",
     "server_error": "any",

@@ -134,6 +134,7 @@ def serve(
             sys.stdout.write(f"sandbox listening on http://{f'[{host}]' if ':' in host else host}:{chosen}\n")
             sys.stdout.flush()
         # No access log: query strings carry tokens.
+        # A fault may hold a connection for minutes: do not wait for it when told to stop.
         settings = uvicorn.Config(
             app,
             http=connections.protocol(),
@@ -141,6 +142,7 @@ def serve(
             access_log=False,
             lifespan="off",
             timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
         )
         uvicorn.Server(settings).run(sockets=[listening])
 

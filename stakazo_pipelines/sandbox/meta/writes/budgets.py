@@ -22,14 +22,10 @@ _LOW_FREQUENCY = frozenset({"APP_INSTALLS", "OFFER_CLAIMS", "PURCHASE"})
 
 def read_budget(params: Params, account: Account) -> dict[str, int]:
     """The budget given, in the world's minor units, under the world's field name; empty when none is given."""
-    found: dict[str, int] = {}
-    for name in ("daily_budget", "lifetime_budget"):
-        amount = params.integer(name)
-        if amount is None or (amount == 0 and name not in found):
-            continue
-        if amount < 0:
-            raise invalid("Budget must not be negative", field_name=name)
-        found[name] = money.from_wire(amount, account)
+    given = {name: params.integer(name) for name in ("daily_budget", "lifetime_budget")}
+    found = {name: money.from_wire(amount, account) for name, amount in given.items() if amount is not None}
+    if len(found) > 1:  # a zero beside a budget says "not this one", as reads do
+        found = {name: amount for name, amount in found.items() if amount != 0}
     if len(found) > 1:
         raise invalid("Only one of daily_budget and lifetime_budget may be given", field_name="daily_budget")
     return found
