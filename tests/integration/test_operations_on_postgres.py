@@ -24,6 +24,7 @@ def _load(path: Path) -> ModuleType:
 
 _database = _load(UNIT / "operations" / "test_operations_database.py")
 _flow = _load(UNIT / "publishing" / "test_publisher_flow.py")
+_crashes = _load(UNIT / "publishing" / "test_publisher_crashes.py")
 _desk = _load(UNIT / "publishing" / "conftest.py")
 
 operations = _database.operations
@@ -40,6 +41,7 @@ def make_desk(fresh_postgres):
     return lambda **budgets: _desk.Desk(fresh_postgres(), **budgets)
 
 
+test_of_two_publishers_at_once_one_executes = _crashes.test_of_two_publishers_at_once_one_executes
 globals().update(
     {name: test for module in (_database, _flow) for name, test in vars(module).items() if name.startswith("test_")}
 )

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -143,6 +143,24 @@ def test_a_stop_pulled_after_a_crash_settles_what_is_out_and_sends_nothing(desk,
     result = asyncio.run(desk.publisher().execute(plan_id))
     assert (result.status, result.actions[0].status) == (PlanStatus.STOPPED, ActionStatus.BLOCKED)
     assert desk.platform.applied == []
+
+
+def test_heartbeats_keep_the_lock_while_a_slow_platform_is_waited_for(desk, monkeypatch):
+    update, meanwhile = desk.platform.update, []
+    other = desk.publisher()
+    publisher = desk.publisher(lease=timedelta(seconds=0.3))
+    for one in (publisher, other):
+        monkeypatch.setattr(one, "_wall", lambda: datetime.now(UTC))
+
+    async def slow(account, changes):
+        await asyncio.sleep(0.7)  # longer than the lease
+        meanwhile.append(await other.recover())
+        return await update(account, changes)
+
+    monkeypatch.setattr(desk.platform, "update", slow)
+    proposed = publisher.propose(desk.plan(a="90.00"))
+    assert asyncio.run(publisher.execute(proposed.plan_id)).status is PlanStatus.VERIFIED
+    assert meanwhile == [()]
 
 
 def test_an_execution_that_lost_its_lock_stops_before_its_next_write(desk):
