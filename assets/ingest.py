@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 from dagster import (
@@ -12,7 +13,6 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     MaterializeResult,
-    RawMetadataValue,
     asset,
 )
 
@@ -162,7 +162,7 @@ def _top_spend(newest: pl.DataFrame) -> pl.DataFrame:
     return total.sort("spend", descending=True)
 
 
-def _common(report: IngestReport) -> dict[str, RawMetadataValue]:
+def _common(report: IngestReport) -> dict[str, Any]:
     quarantined = pl.DataFrame(
         [
             {"account": account, "where": bad.where, "field": bad.field, "reason": bad.reason}

@@ -4,7 +4,9 @@ A run that Dagster launches takes ten seconds to start; in one warm process it t
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from datetime import date, timedelta
+from pathlib import Path
 
 from dagster import DagsterInstance, ExecuteInProcessResult
 
@@ -33,12 +35,16 @@ def day_ranges(since: date, until: date, *, days_per_run: int) -> Iterator[tuple
 
 
 class Driver:
-    """Runs jobs one after the other in an instance; `say` is told what is about to run."""
+    """Runs jobs one after the other in an instance; `say` is told what is about to run.
 
-    def __init__(self, instance: DagsterInstance, policy: Policy, say: Callable[[str], None]) -> None:
+    What steps print (dbt is talkative) goes to the file `log`, besides Dagster's own compute logs.
+    """
+
+    def __init__(self, instance: DagsterInstance, policy: Policy, say: Callable[[str], None], *, log: Path) -> None:
         self._instance = instance
         self._policy = policy
         self._say = say
+        self._log = log
 
     def backfill(self, since: date, until: date) -> None:
         """Read and build a range of days, whatever was read before."""
@@ -70,9 +76,10 @@ class Driver:
         self._run(estimate_job.name, {PARTITION: day.isoformat()})
 
     def _run(self, job: str, tags: dict[str, str]) -> None:
-        result: ExecuteInProcessResult = defs.resolve_job_def(job).execute_in_process(
-            instance=self._instance, tags=tags, raise_on_error=False, run_config=_QUIET
-        )
+        with self._log.open("a", encoding="utf-8") as log, redirect_stdout(log):
+            result: ExecuteInProcessResult = defs.resolve_job_def(job).execute_in_process(
+                instance=self._instance, tags=tags, raise_on_error=False, run_config=_QUIET
+            )
         if not result.success:
             failures = [
                 f"{event.step_key}: {event.step_failure_data.error.message.splitlines()[0]}"

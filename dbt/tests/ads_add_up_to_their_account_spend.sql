@@ -2,7 +2,7 @@
 -- is beyond the tolerance, a fraction of the larger (STAKAZO_RECONCILIATION_TOLERANCE sets it, 0.01 by default).
 -- A gap of one hundredth of a unit is rounding.
 {{ config(
-    severity='error',
+    severity='warn',
     meta={'dagster': {'ref': {'name': 'ad_reporting__ad_report'}}},
 ) }}
 

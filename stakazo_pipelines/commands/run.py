@@ -43,7 +43,7 @@ def _run_on(url: str, runtime: Runtime, *, days: int, history_days: int) -> None
         console.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {what}")
 
     with DagsterInstance.get() as instance:
-        driver = Driver(instance, runtime.policy(), say)
+        driver = Driver(instance, runtime.policy(), say, log=runtime.settings.home / "run.log")
         newest = _newest_day(runtime)
         missing = _missing_days(runtime, newest, history_days)
         if missing:
