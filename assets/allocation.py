@@ -1,6 +1,7 @@
 """Where the next unit of money earns most, and what is decided to do about it."""
 
 from dataclasses import asdict
+from datetime import timedelta
 
 import polars as pl
 from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, MaterializeResult, MetadataValue, asset
@@ -8,16 +9,17 @@ from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, Mat
 from assets.ingest import OWNERS
 from assets.metadata import table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
-from assets.pictures import budget_moves
+from assets.pictures import budget_moves, by_weight
 from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
 from stakazo_pipelines.cycle.budgets import ALLOCATIONS, allocate_day, known_accounts, platform_ledgers
 from stakazo_pipelines.cycle.changes import decide
 from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.marts import with_names
 from stakazo_pipelines.quality import out_of_bounds
 
 DECISIONS = "decisions"
 _SHOWN = [
-    "account_id", "arm_id", "currency", "current_budget", "proposed_budget", "marginal_roas", "expected_gain",
+    "account_id", "name", "arm_id", "currency", "current_budget", "proposed_budget", "marginal_roas", "expected_gain",
     "expected_gain_low", "expected_gain_high", "state", "binding",
 ]  # fmt: skip
 
@@ -61,14 +63,15 @@ def budget_allocations(
         result.frame, step_cap=rules.allocation.step_cap, growth=rules.guardrails.max_budget_growth
     )
     summaries = pl.DataFrame([asdict(summary) for summary in result.accounts])
-    moves = result.frame.filter(pl.col("proposed_budget") != pl.col("current_budget"))
+    named = with_names(opened, result.frame, as_of=day + timedelta(days=1))
+    moves = named.filter(pl.col("proposed_budget") != pl.col("current_budget"))
     return MaterializeResult(
         metadata={
             "dagster/row_count": result.frame.height,
             "moves": moves.height,
             "accounts": table(summaries),
-            "budgets": budget_moves(result.frame),
-            "largest_gains": table(moves.sort("expected_gain", descending=True).select(_SHOWN)),
+            "budgets": budget_moves(named),
+            "largest_gains": table(by_weight(moves, money="expected_gain").select(_SHOWN)),
             "policy": MetadataValue.md(f"```yaml\n{policy.text()}\n```"),
         },
         check_results=[

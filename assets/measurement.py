@@ -19,7 +19,7 @@ from dagster import (
 from assets.ingest import OWNERS
 from assets.metadata import table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
-from assets.pictures import maturity_curve, response_curves_plot, roas_forest
+from assets.pictures import by_weight, maturity_curve, response_curves_plot, roas_forest
 from resources import ClockResource, LakeResource, PolicyResource
 from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.returns import (
@@ -165,15 +165,16 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
     measured = _budget_share(frame, ArmState.OK)
     ages = list(range(MATURE_AGE + 1))
     shares = {name: curve.fraction(pl.Series(ages).to_numpy()) for name, curve in learned_maturity(opened, day).items()}
+    named = marts.with_names(opened, frame, as_of=day + timedelta(days=1))
     counts = {f"arms_{state}": int((frame["state"] == state.value).sum()) for state in ArmState}
     return MaterializeResult(
         metadata={
             "dagster/row_count": frame.height,
             **counts,
             "budget_share_measured": measured,
-            "roas_intervals": roas_forest(frame, target=rules.measurement.target_roas),
+            "roas_intervals": roas_forest(named, target=rules.measurement.target_roas),
             "maturity": maturity_curve(ages, {name: list(values) for name, values in shares.items()}),
-            "largest_budgets": table(frame.sort("budget", descending=True).select(_SHOWN)),
+            "largest_budgets": table(by_weight(named).select(_SHOWN)),
         },
         check_results=[
             AssetCheckResult(
@@ -210,13 +211,26 @@ def response_curves(context: AssetExecutionContext, lake: LakeResource) -> Mater
     return MaterializeResult(
         metadata={
             "dagster/row_count": curve.height,
-            "curves": response_curves_plot(estimates.frame, curve),
+            "curves": response_curves_plot(
+                marts.with_names(opened, estimates.frame, as_of=day + timedelta(days=1)), curve
+            ),
             "points": table(curve),
         }
     )
 
 
-_SHOWN = ["arm_id", "account_id", "currency", "state", "budget", "roas", "roas_low", "roas_high", "marginal_roas"]
+_SHOWN = [
+    "name",
+    "arm_id",
+    "account_id",
+    "currency",
+    "state",
+    "budget",
+    "roas",
+    "roas_low",
+    "roas_high",
+    "marginal_roas",
+]
 
 
 def _budget_share(frame: pl.DataFrame, state: ArmState) -> float:

@@ -8,21 +8,25 @@ import polars as pl
 from dagster import MarkdownMetadataValue, MetadataValue
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 MAX_PNG_BYTES = 50_000  # stored with every event: a larger picture would bloat the event log
 _BLUE, _ORANGE, _GREY = "#2563eb", "#ea580c", "#9ca3af"
 
 
 def roas_forest(estimates: pl.DataFrame, *, target: float, most: int = 24) -> MarkdownMetadataValue:
-    """ROAS with its 90 % interval, the arms with the largest budgets first. Greyed where the state is not ok."""
-    rows = estimates.filter(pl.col("roas").is_not_null()).sort("budget", descending=True).head(most).reverse()
+    """ROAS with its 90 % interval, the arms with the largest budgets first. Greyed where the state is not ok.
+
+    Estimates and allocations drawn here also have the arm's `name`.
+    """
+    rows = by_weight(estimates.filter(pl.col("roas").is_not_null())).head(most).reverse()
     figure, axes = _canvas(height=1.2 + 0.2 * max(rows.height, 4))
     for place, row in enumerate(rows.iter_rows(named=True)):
         colour = _BLUE if row["state"] == "ok" else _GREY
         axes.plot([row["roas_low"], row["roas_high"]], [place, place], color=colour, linewidth=2)
         axes.plot(row["roas"], place, "o", color=colour, markersize=4)
     axes.axvline(target, color=_ORANGE, linewidth=1, linestyle="--")
-    axes.set_yticks(range(rows.height), [_short(arm) for arm in rows["arm_id"]], fontsize=7)
+    axes.set_yticks(range(rows.height), [_short(name) for name in rows["name"]], fontsize=7)
     axes.set_xlabel(f"ROAS at today's budget, 90 % interval (dashed: target {target:g}; grey: not enough to act on)")
     return _markdown(figure, "ROAS intervals of the arms with the largest budgets")
 
@@ -36,7 +40,7 @@ def budget_moves(allocations: pl.DataFrame, *, most: int = 20) -> MarkdownMetada
     colours = [_BLUE if change > 0 else _ORANGE for change in rows["change"]]
     axes.barh(range(rows.height), rows["change"].to_list(), color=colours)
     labels = [
-        f"{_short(row['arm_id'])}  {row['current_budget']:,} > {row['proposed_budget']:,} {row['currency']}"
+        f"{_short(row['name'])}  {row['current_budget']:,.6g} > {row['proposed_budget']:,.6g} {row['currency']}"
         for row in rows.iter_rows(named=True)
     ]
     axes.set_yticks(range(rows.height), labels, fontsize=7)
@@ -45,9 +49,9 @@ def budget_moves(allocations: pl.DataFrame, *, most: int = 20) -> MarkdownMetada
     return _markdown(figure, "Budgets before and after")
 
 
-def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: int = 9) -> MarkdownMetadataValue:
+def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: int = 6) -> MarkdownMetadataValue:
     """Expected daily value against daily spend with its 90 % band for the largest arms; a dot marks today's budget."""
-    rows = estimates.filter(pl.col("state") == "ok").sort("budget", descending=True).head(most)
+    rows = by_weight(estimates.filter(pl.col("state") == "ok")).head(most)
     lines = max(1, -(-rows.height // 3))
     figure = Figure(figsize=(8, 1.0 + 1.7 * lines), dpi=80, layout="constrained")
     grid = figure.subplots(lines, 3, squeeze=False).ravel()
@@ -56,8 +60,11 @@ def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: 
         axes.fill_between(points["spend"], points["value_low"], points["value_high"], color=_BLUE, alpha=0.15)
         axes.plot(points["spend"], points["value"], color=_BLUE, linewidth=1.4)
         axes.plot(row["budget"], row["roas"] * row["budget"], "o", color=_ORANGE, markersize=5)
-        axes.set_title(f"{_short(row['arm_id'])} ({row['currency']})", fontsize=7)
+        axes.set_title(f"{_short(row['name'])} ({row['currency']})", fontsize=7)
         axes.tick_params(labelsize=6)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(4))
+            axis.set_major_formatter(EngFormatter(sep=""))
     for axes in grid[rows.height :]:
         axes.set_visible(False)
     figure.supxlabel("daily spend (dot: today's budget)", fontsize=7)
@@ -73,8 +80,14 @@ def maturity_curve(ages: Sequence[int], fractions: dict[str, Sequence[float]]) -
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("age of the report day in days")
     axes.set_ylabel("share of conversions reported")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="lower right")
     return _markdown(figure, "Conversion maturity")
+
+
+def by_weight(rows: pl.DataFrame, *, money: str = "budget") -> pl.DataFrame:
+    """Rows sorted by their share of their account's money: amounts of different currencies do not compare."""
+    share = pl.col(money) / pl.col(money).sum().over("platform", "account_id")
+    return rows.sort(share, "arm_id", descending=[True, False])
 
 
 def _canvas(*, height: float) -> tuple[Figure, Axes]:

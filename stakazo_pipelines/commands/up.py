@@ -34,12 +34,13 @@ def up(
             typer.echo(f"sandbox: {url}")
         command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(PROJECT_ROOT / "workspace.yaml")]
         typer.echo(f"control tower: http://{host}:{port} (stop with Ctrl-C)")
+        # A shell that starts us in the background has us ignore Ctrl-C, and our children inherit that: set it back.
+        for asked in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(asked, signal.default_int_handler)
         # A session of its own: the terminal's Ctrl-C then reaches only us, and Dagster is asked to stop in order.
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-            [*command, "--host", host, "--port", str(port)], cwd=PROJECT_ROOT, start_new_session=True
+            [*command, "--host", host, "--port", str(port)], cwd=settings.home.resolve(), start_new_session=True
         )
-        for asked in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(asked, signal.default_int_handler)
         try:
             process.wait()
         except KeyboardInterrupt:

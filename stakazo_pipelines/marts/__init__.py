@@ -3,7 +3,15 @@
 A build is: `build_lock`, `request_days`, dbt, `promote_build`. Readers never wait for it.
 """
 
-from stakazo_pipelines.marts.arms import ARM_DAYS_SCHEMA, ARMS_SCHEMA, aged, arm_days, arm_days_of, maturity_vintages
+from stakazo_pipelines.marts.arms import (
+    ARM_DAYS_SCHEMA,
+    ARMS_SCHEMA,
+    aged,
+    arm_days,
+    arm_days_of,
+    maturity_vintages,
+    with_names,
+)
 from stakazo_pipelines.marts.build import build_lock, promote_build, request_days
 from stakazo_pipelines.marts.tables import MART_MODELS, MART_SCHEMAS, mart_days, read_mart
 
@@ -21,4 +29,5 @@ __all__ = [
     "promote_build",
     "read_mart",
     "request_days",
+    "with_names",
 ]

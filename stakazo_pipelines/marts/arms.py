@@ -87,6 +87,15 @@ def arm_days_of(
     return days.sort("platform", "account_id", "arm_id", "date_day"), arms.sort("platform", "account_id", "arm_id")
 
 
+def with_names(lake: Lake, rows: pl.DataFrame, *, as_of: date) -> pl.DataFrame:
+    """Rows of arms (platform, account_id, arm_id) with `name`: the entity's, or the id where no snapshot knows it."""
+    entities = lake.entities(as_of=as_of).whole()
+    holders = entities.filter(pl.col("level").is_in([Level.CAMPAIGN.value, Level.AD_GROUP.value]))
+    names = holders.select(*_ACCOUNT, "name", arm_id="entity_id")
+    named = rows.join(names, on=[*_ACCOUNT, "arm_id"], how="left", maintain_order="left")
+    return named.with_columns(pl.col("name").fill_null(pl.col("arm_id")))
+
+
 def maturity_vintages(lake: Lake, since: date, until: date) -> pl.DataFrame:
     """One row per platform, account, report day and age: platform, account_id, date_day, age_days, conversions, value.
 
