@@ -33,6 +33,7 @@ class Population:
     value_sds: Sds = (0.15, 0.1, 0.1, 0.3, 0.2)
     drift_sd: float = 0.03  # of an arm's log rate, per square root of a day
     trend: float = 0.0  # mean change of log rate per day
+    trend_sd: float = 0.004  # how well the trend is known
     dispersion: float = 0.1  # negative-binomial: variance = mu + dispersion x mu^2
     shock_sd: float = 0.1  # stationary sd of an account's shared day shock
     shock_persistence: float = 0.5  # of the shock, from one day to the next
@@ -51,6 +52,7 @@ class Population:
             raise MeasurementError("a population needs finite numbers, five deviations a tree and two slopes each")
         positive = (
             self.drift_sd,
+            self.trend_sd,
             self.dispersion,
             self.shock_sd,
             self.weekday_sd,

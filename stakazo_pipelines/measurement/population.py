@@ -25,6 +25,8 @@ __all__ = ["Population", "fit_population", "subsample"]
 
 _ROUNDS = 2
 _STEP = 1e-3
+_CURVATURE_STEP = 0.2
+_DRIFT, _TREND, _SHOCK = 0, 1, 3  # places in DYNAMICS_SPREAD
 # Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit
 # persistence, log weekday.
 DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
@@ -210,28 +212,27 @@ def _fit_dynamics(panel: Panel, population: Population, defaults: Population) ->
     centre = _pack(defaults)
     score = _stacked_score(panel.series, prior, copies=2 * len(centre) + 1)
 
-    def loss(packed: Array) -> tuple[float, Array]:
-        steps = _STEP * np.vstack([np.zeros(len(centre)), np.diag(DYNAMICS_SPREAD), -np.diag(DYNAMICS_SPREAD)])
-        points = packed + steps
-        losses = -score(points) + 0.5 * np.sum(((points - centre) / DYNAMICS_SPREAD) ** 2, axis=1)
-        size = len(centre)
-        gradient = (losses[1 : size + 1] - losses[size + 1 :]) / (2 * _STEP * DYNAMICS_SPREAD)
-        return float(losses[0]), gradient
+    size = len(centre)
+    directions = np.vstack([np.zeros(size), np.eye(size), -np.eye(size)])
 
-    def scaled(unit: Array) -> tuple[float, Array]:
-        height, slope = loss(centre + unit * DYNAMICS_SPREAD)
-        return height, slope * DYNAMICS_SPREAD
+    def losses(units: Array) -> Array:
+        return np.asarray(-score(centre + units * DYNAMICS_SPREAD) + 0.5 * np.sum(units**2, axis=1))
+
+    def loss(unit: Array) -> tuple[float, Array]:
+        around = losses(unit + _STEP * directions)
+        return float(around[0]), (around[1 : size + 1] - around[size + 1 :]) / (2 * _STEP)
 
     start = np.clip((_pack(population) - centre) / DYNAMICS_SPREAD, -3.5, 3.5)
     found = minimize(
-        scaled,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(-3.5, 3.5)] * len(centre),
-        options={"maxiter": 20, "ftol": 1e-7},
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(-3.5, 3.5)] * size, options={"maxiter": 20, "ftol": 1e-7}
     )
-    return _unpack(population, centre + found.x * DYNAMICS_SPREAD)
+    around = losses(found.x + _CURVATURE_STEP * directions)
+    curvature = (around[1 : size + 1] + around[size + 1 :] - 2 * around[0]) / _CURVATURE_STEP**2
+    sds = DYNAMICS_SPREAD / np.sqrt(np.maximum(curvature, 1.0))
+    mode = centre + found.x * DYNAMICS_SPREAD
+    # Posterior means of the variances, not their modes: what is badly known (few arms) has to widen the intervals.
+    mean = mode + np.where(np.isin(np.arange(size), (_DRIFT, _SHOCK)), sds**2, 0.0)
+    return replace(_unpack(population, mean), trend_sd=float(sds[_TREND]))
 
 
 @dataclass(frozen=True, slots=True)

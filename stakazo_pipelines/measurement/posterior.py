@@ -172,6 +172,9 @@ def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
     account = panel.series.account
     # The mean of a random walk over days 1..H has variance q (H+1)(2H+1) / (6H).
     drift = population.drift_sd**2 * (HORIZON_DAYS + 1) * (2 * HORIZON_DAYS + 1) / (6 * HORIZON_DAYS)
+    # A random-walk filter trails an unknown slope by P / q days (its steady-state ramp error), at most by its past.
+    lag = np.minimum(filtered.arms.level_variance / population.drift_sd**2, filtered.elapsed)
+    slope = population.trend_sd**2 * (lag + float(steps.mean())) ** 2
     return ArmPosterior(
         log_value=np.log(panel.ref_spend)
         + panel.log_rate
@@ -181,7 +184,7 @@ def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
         + np.log(panel.unit_value)
         + value,
         elasticity=filtered.arms.elasticity,
-        log_value_variance=filtered.arms.level_variance + drift + shared_variance[account] + value_variance,
+        log_value_variance=filtered.arms.level_variance + drift + slope + shared_variance[account] + value_variance,
         covariance=filtered.arms.covariance,
         elasticity_variance=filtered.arms.elasticity_variance,
     )

@@ -55,6 +55,8 @@ def _make(seed: int, arms: int = 120, days: int = 100) -> SmallWorld:
         count = rng.poisson(rng.gamma(12.0, 1 / 12.0, arms) * mean * ARRIVAL[min(age, 59)])
         value = worth * np.array([rng.lognormal(-0.18, 0.6, n).sum() for n in count])
         on = np.flatnonzero(day >= born)
+        if not len(on):
+            continue
         frames.append(
             pl.DataFrame(
                 {

@@ -123,3 +123,11 @@ def test_intervals_hold_in_the_sandbox(seed: int, days_watched: int) -> None:
     assert abs(judged["error"].mean()) < 0.1
     assert rank_correlation(judged) > 0.8
     assert np.isfinite(judged["error"].to_numpy()).all()
+
+
+@pytest.mark.slow
+def test_few_arms_carry_wide_enough_intervals(small_world: Callable[..., Any]) -> None:
+    worlds = [small_world(seed, 5, 60) for seed in range(200, 220)]
+    judged = pl.concat([judge(world.arm_days, world.arms, world.truth, {}, world.as_of) for world in worlds])
+    assert len(judged) > 60
+    assert 0.80 <= judged["covered"].mean() <= 0.98
