@@ -17,6 +17,7 @@ ARM_COLUMNS = ("arm_id", "account_id", "campaign_id", "platform", "objective", "
 DAY_COLUMNS = (*ARM_COLUMNS, "date_day", "spend", "conversions", "conversions_value", "age_days")
 REFERENCE_HALF_LIFE = 14.0  # days: the reference spend is the arm's recent one
 MAX_LOG_RATIO = 5.0
+LEAST_CONVERSIONS = 1e-6  # fewer than this in a whole sum are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def _references(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[Array, Array]:
     exposure = sum_by(of_row, rows["spend"].to_numpy() * rows["share"].to_numpy() * told, units)
     value = sum_by(of_row, rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
     valued = sum_by(of_row, counts * rows["value"].is_not_null().to_numpy(), units)
-    known = (value > 0) & (valued > 0)
+    known = (value > 0) & (valued > LEAST_CONVERSIONS)
     unit_value = np.where(known, value / np.where(known, valued, 1.0), np.nan)
     rate = np.where(exposure > 0, (conversions + 0.5) / np.where(exposure > 0, exposure, 1.0), np.nan)
     frame = table.group_by("unit").agg(pl.col("currency").first()).sort("unit")

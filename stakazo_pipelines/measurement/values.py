@@ -6,7 +6,7 @@ import numpy as np
 
 from stakazo_pipelines.measurement.arrays import Array
 from stakazo_pipelines.measurement.hyperparameters import Population
-from stakazo_pipelines.measurement.panel import Panel
+from stakazo_pipelines.measurement.panel import LEAST_CONVERSIONS, Panel
 from stakazo_pipelines.measurement.pooling import leave_one_out
 
 _SMOOTHING = 0.1  # conversions of the account's mean value, so that a value of zero has a logarithm
@@ -56,7 +56,7 @@ def value_variation(panel: Panel) -> float | None:
     total = np.bincount(arm[use], conversions[use], count)
     value = np.bincount(arm[use], worth[use], count)
     days = np.bincount(arm[use], minlength=count)
-    rich = (days >= 5) & (value > 0)
+    rich = (days >= 5) & (value > 0) & (total > LEAST_CONVERSIONS)
     if not np.any(rich):
         return None
     mean = np.where(rich, value / np.where(total > 0, total, 1.0), 1.0)
