@@ -16,7 +16,8 @@ SANDBOX_TOKEN = "sandbox"  # noqa: S105 - opens only the simulated world
 class Settings(BaseSettings):
     """The environment. Secrets are SecretStr: printing the object shows stars."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
+    # The prefix is for the fields' own names: without it `home` would also be read from HOME.
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_prefix="STAKAZO_")
 
     home: Path = Field(default=Path(".stakazo"), validation_alias="STAKAZO_HOME")
     policy_file: Path = Field(default=Path("policy.yaml"), validation_alias="STAKAZO_POLICY")
