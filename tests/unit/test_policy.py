@@ -1,0 +1,107 @@
+"""A policy is typed; what is wrong in it is named with its line and the fix."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from stakazo_pipelines.errors import ConfigError
+from stakazo_pipelines.policy import Policy, load_policy, parse_policy
+from stakazo_pipelines.vocabulary import Autonomy
+
+PROJECT_POLICY = Path(__file__).resolve().parents[2] / "policy.yaml"
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_policy(text, source="policy.yaml")
+    return str(caught.value).splitlines()
+
+
+def test_an_empty_file_is_the_default_policy():
+    assert parse_policy("", source="policy.yaml") == Policy()
+
+
+def test_the_projects_own_policy_is_valid():
+    assert load_policy(PROJECT_POLICY).autonomy.live is Autonomy.OBSERVE
+
+
+def test_a_misspelt_setting_is_named_with_its_line():
+    text = "allocation:\n  min_change: 0.02\n  step_kap: 0.2\n"
+    assert problems(text) == [
+        "policy.yaml:3: allocation.step_kap: no such setting; remove it or correct its name",
+    ]
+
+
+def test_a_wrong_value_is_named_with_its_line_and_what_it_is():
+    [problem] = problems("platforms: [meta]\nmeasurement:\n  window_days: soon\n")
+    assert problem.startswith("policy.yaml:3: measurement.window_days: ")
+    assert "valid integer" in problem
+    assert problem.endswith("it is 'soon'")
+
+
+def test_a_wrong_item_of_a_list_is_named_with_its_own_line():
+    [problem] = problems("ingest:\n  reread_ages:\n    - 1\n    - 0\n")
+    assert problem.startswith("policy.yaml:4: ingest.reread_ages.1: ")
+
+
+def test_every_problem_is_listed_at_once():
+    found = problems("allocation:\n  step_cap: 2\nautonomy:\n  live: sure\n")
+    assert [line.split(": ")[:2] for line in found] == [
+        ["policy.yaml:2", "allocation.step_cap"],
+        ["policy.yaml:4", "autonomy.live"],
+    ]
+
+
+def test_a_step_above_the_daily_cap_is_refused_with_the_fix():
+    [problem] = problems("allocation: {step_cap: 0.5}\nguardrails: {entity_24h: 0.3}\n")
+    assert "lower the step or raise the 24 h cap" in problem
+
+
+def test_broken_yaml_is_named_with_its_line():
+    [problem] = problems("platforms: [meta]\nallocation: [\n")
+    assert problem.startswith("policy.yaml:3: not valid YAML")
+
+
+def test_a_list_is_no_policy():
+    assert problems("- meta\n") == ["policy.yaml:1: a policy is a mapping of sections, not list"]
+
+
+def test_a_missing_file_says_which_variable_names_one(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read .* STAKAZO_POLICY"):
+        load_policy(tmp_path / "none.yaml")
+
+
+def test_an_account_is_keyed_by_its_platform():
+    [problem] = problems("accounts:\n  act_1: {autonomy: approve}\n")
+    assert problem.startswith("policy.yaml:2: accounts.act_1")
+
+
+def test_money_of_a_policy_is_exact():
+    policy = parse_policy("accounts:\n  meta/1: {total: 100.1}\n", source="policy.yaml")
+    assert policy.accounts["meta/1"].total == Decimal("100.1")
+
+
+def test_a_policy_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        Policy().reporting_currency = "EUR"
+
+
+@pytest.mark.parametrize(
+    ("account", "sandbox", "expected"),
+    [
+        ("1", False, Autonomy.APPROVE),  # its own word counts most
+        ("2", False, Autonomy.OBSERVE),
+        ("2", True, Autonomy.AUTONOMOUS),
+        ("3", False, Autonomy.OBSERVE),  # an override of something else is no word on autonomy
+    ],
+)
+def test_a_live_account_is_only_observed_until_told_otherwise(account, sandbox, expected):
+    policy = parse_policy("accounts:\n  meta/1: {autonomy: approve}\n  meta/3: {held: ['9']}\n", source="policy.yaml")
+    assert policy.autonomy_of("meta", account, sandbox=sandbox) is expected
+
+
+def test_an_account_of_the_same_id_elsewhere_is_another_account():
+    policy = parse_policy("accounts:\n  meta/1: {autonomy: autonomous}\n", source="policy.yaml")
+    assert policy.autonomy_of("tiktok", "1", sandbox=False) is Autonomy.OBSERVE

@@ -1,0 +1,115 @@
+"""The checks give back exactly the rows that offend."""
+
+from datetime import date, timedelta
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stakazo_pipelines.quality import duplicated, missing_days, negative, out_of_bounds, readiness, unreconciled
+
+DAY = date(2026, 6, 29)
+
+
+def report(*rows: tuple[str, int, float]) -> pl.DataFrame:
+    """Rows of (account, days before DAY, spend)."""
+    return pl.DataFrame(
+        [
+            {"date_day": DAY - timedelta(days=back), "platform": "meta", "account_id": account, "spend": spend}
+            for account, back, spend in rows
+        ],
+        schema={"date_day": pl.Date, "platform": pl.String, "account_id": pl.String, "spend": pl.Float64},
+    )
+
+
+def ready(account: pl.DataFrame, ads: pl.DataFrame, tolerance: float = 0.01) -> dict[str, str]:
+    verdicts = readiness(account, ads, day=DAY, tolerance=tolerance, max_age_days=3)
+    assert (verdicts["ready"] == (verdicts["reason"] == "")).all()
+    return dict(zip(verdicts["account_id"], verdicts["reason"], strict=True))
+
+
+def test_both_of_two_rows_with_one_key_are_shown():
+    rows = report(("a", 0, 1.0), ("a", 0, 2.0), ("b", 0, 3.0))
+    assert duplicated(rows, keys=["date_day", "account_id"])["spend"].to_list() == [1.0, 2.0]
+
+
+def test_a_negative_measure_is_shown_and_a_missing_one_is_not():
+    rows = pl.DataFrame({"spend": [1.0, -0.01, None], "clicks": [1, 1, 1]})
+    assert negative(rows)["spend"].to_list() == [-0.01]
+
+
+def test_ads_that_add_up_to_their_account_are_no_gap():
+    assert unreconciled(report(("a", 0, 10.0)), report(("a", 0, 4.0), ("a", 0, 6.0)), tolerance=0).is_empty()
+
+
+def test_a_gap_is_a_fraction_of_the_larger_side():
+    gaps = unreconciled(report(("a", 0, 10.0)), report(("a", 0, 8.0)), tolerance=0.1)
+    assert gaps["gap"].to_list() == [0.2]
+
+
+def test_a_day_that_one_grain_lacks_is_a_whole_gap():
+    gaps = unreconciled(report(("a", 0, 10.0)), report(("a", 1, 10.0)), tolerance=0.5)
+    assert gaps["gap"].to_list() == [1.0, 1.0]
+
+
+def test_a_day_without_spend_on_either_side_is_no_gap():
+    assert unreconciled(report(("a", 0, 0.0)), report(), tolerance=0).is_empty()
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1))
+def test_a_gap_within_the_tolerance_is_never_shown(account, ads, tolerance):
+    shown = unreconciled(report(("a", 0, account)), report(("a", 0, ads)), tolerance=tolerance)
+    larger = max(account, ads)
+    assert shown.is_empty() == (larger == 0 or abs(account - ads) / larger <= tolerance)
+
+
+def test_days_without_a_report_are_named_for_each_account():
+    missing = missing_days(report(("a", 0, 1.0)), accounts=["a", "b"], days=[DAY, DAY - timedelta(days=1)])
+    assert sorted(missing.rows()) == [
+        ("a", DAY - timedelta(days=1)),
+        ("b", DAY - timedelta(days=1)),
+        ("b", DAY),
+    ]
+
+
+def test_no_account_lacks_nothing():
+    assert missing_days(report(), accounts=[], days=[DAY]).is_empty()
+
+
+def budgets(*pairs: tuple[float, float | None]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [{"platform": "meta", "account_id": "a", "current_budget": now, "proposed_budget": then} for now, then in pairs]
+    )
+
+
+def test_a_step_of_just_the_cap_is_allowed_and_a_larger_one_is_shown():
+    moves = budgets((100.0, 120.0), (100.0, 80.0), (100.0, 79.9), (100.0, 100.0))
+    assert out_of_bounds(moves, step_cap=0.2, growth=1.0)["proposed_budget"].to_list() == [79.9]
+
+
+def test_an_account_whose_total_grows_is_shown_whole():
+    assert out_of_bounds(budgets((100.0, 110.0), (100.0, 95.0)), step_cap=0.2, growth=0.0001).height == 2
+
+
+def test_a_proposal_of_nothing_is_shown():
+    assert out_of_bounds(budgets((100.0, 0.0)), step_cap=1.0, growth=0.0).height == 1
+    assert out_of_bounds(budgets((100.0, None), (100.0, 100.0)), step_cap=1.0, growth=0.0).height == 1
+
+
+def test_an_account_with_recent_and_reconciled_days_is_ready():
+    rows = report(("a", 0, 10.0), ("a", 1, 10.0))
+    assert ready(rows, rows) == {"a": ""}
+
+
+def test_an_account_that_stopped_reporting_is_not_ready_and_says_since_when():
+    rows = report(("a", 4, 10.0), ("b", 3, 10.0))
+    assert ready(rows, rows) == {"a": "last report is of 2026-06-25, 4 days before", "b": ""}
+
+
+def test_one_day_that_does_not_add_up_keeps_only_its_own_account_back():
+    account, ads = report(("a", 0, 10.0), ("b", 0, 10.0)), report(("a", 0, 10.0), ("b", 0, 9.0))
+    assert ready(account, ads) == {"a": "", "b": "ads and account totals differ by 10.0 %"}
+
+
+def test_no_report_at_all_makes_nobody_ready():
+    assert ready(report(), report()) == {}
