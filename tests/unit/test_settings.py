@@ -77,7 +77,7 @@ def test_every_spelling_of_postgresql_gets_the_driver_we_have(scheme):
 
 
 def test_sqlite_is_taken_as_it_is():
-    assert str(database_url("sqlite:////tmp/x.db")) == "sqlite:////tmp/x.db"  # noqa: S108
+    assert str(database_url("sqlite:////tmp/x.db")) == "sqlite:////tmp/x.db"
 
 
 @pytest.mark.parametrize("url", [f"mysql://u:{TOKEN}@h/db", f"no url {TOKEN}", f"postgresql+asyncpg://u:{TOKEN}@h/db"])
