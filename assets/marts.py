@@ -1,6 +1,7 @@
 """The marts: dbt models over the lake, one Dagster asset each, their dbt tests as asset checks."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,8 +23,14 @@ from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from resources import LakeResource, PolicyResource
 from stakazo_pipelines.cycle.returns import learned_maturity
 from stakazo_pipelines.marts import MART_MODELS, build_lock, promote_build, request_days
+from stakazo_pipelines.settings import Settings
 
-DBT_PROJECT = DbtProject(project_dir=Path(__file__).resolve().parents[1] / "dbt")
+# Each home has its own parse: dbt ties one to the lake it was made with, and parses anew for every other.
+_HOME = Settings().home.resolve()
+_TARGET = _HOME / "dbt"
+os.environ.setdefault("STAKAZO_LAKE", str(_HOME / "lake"))
+os.environ["DBT_TARGET_PATH"] = str(_TARGET)
+DBT_PROJECT = DbtProject(project_dir=Path(__file__).resolve().parents[1] / "dbt", target_path=_TARGET)
 
 
 def dbt_resource() -> DbtCliResource:
@@ -34,7 +41,7 @@ def dbt_resource() -> DbtCliResource:
 def _parse_when_stale() -> None:
     manifest = DBT_PROJECT.manifest_path
     sources = [path for path in DBT_PROJECT.project_dir.rglob("*") if path.suffix in {".sql", ".yml"}]
-    newest = max(path.stat().st_mtime for path in sources if "target" not in path.parts)
+    newest = max(path.stat().st_mtime for path in sources)
     if not manifest.exists() or manifest.stat().st_mtime < newest:
         dbt_resource().cli(["parse", "--quiet"], target_path=manifest.parent).wait()
 
@@ -90,8 +97,10 @@ def mart_assets(platforms: Sequence[str]) -> AssetsDefinition:
             # Staging lives in memory, so a mart re-run by itself still builds all models; only what was asked for is
             # reported. Events are handed on once the days are in place: a killed build has then reported nothing.
             os.environ["STAKAZO_RECONCILIATION_TOLERANCE"] = str(rules.ingest.reconciliation_tolerance)
-            events = list(dbt.cli(_build_arguments(context.is_subset), context=context).stream())
+            build = dbt.cli(_build_arguments(context.is_subset), context=context)
+            events = list(build.stream())
             promote_build(opened, MART_MODELS, days)
+            shutil.rmtree(build.target_path)  # a copy of the parse for this run alone
         yield from (event for event in events if _asked_for(context, event))
 
     return marts

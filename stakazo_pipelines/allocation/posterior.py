@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import polars as pl
+from scipy.special import log_ndtr
 
 from stakazo_pipelines.allocation.problem import Floats, Ints
 from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN, value
@@ -12,6 +13,7 @@ from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN,
 _DRAWS = 400
 _CELLS = 20_000_000  # draws x arms held at once: 160 MB an array
 _BLOCK = 5_000  # arms whose gains are held at once
+_LEAST_SD = 1e-6  # of an elasticity that is known exactly
 _TAIL = 0.05  # both ends of a 90 % interval
 
 
@@ -37,10 +39,11 @@ class ExpectedCurve:
 def expected_curve(frame: pl.DataFrame, current: Floats) -> ExpectedCurve:
     """The power curve with the level and slope of the posterior mean at today's budget.
 
-    With (log value v, elasticity e) jointly normal and L = log(current / ref), the mean of exp(v + e L) is the
-    lognormal moment exp(m_v + m_e L + (s_v^2 + 2 r s_v s_e L + s_e^2 L^2) / 2). Its logarithm has the slope
-    m_e + r s_v s_e + s_e^2 L, which is this curve's elasticity (within the range that measurement allows). So level and
-    marginal are exact where the budget is; away from it the neglected term is s_e^2 (log of the move)^2 / 2, below
+    Log value v and elasticity e are jointly normal, e truncated to measurement's range; L = log(current / ref). With
+    k = r s_v / s_e the mean of exp(v + e L) is that of exp(m_v + s_v^2 (1 - r^2) / 2 - k m_e) times the truncated
+    normal's moment generating function at t = L + k, and the slope of its logarithm is the mean of e under the tilted
+    law, a normal of mean m_e + s_e^2 t truncated to the same range (Johnson, Kotz & Balakrishnan 1994, 13.10). So level
+    and marginal are exact where the budget is; away from it the neglected term is s_e^2 (log of the move)^2 / 2, below
     0.1 % of value for a move of 20 % at s_e = 0.2. Arms without a curve or a budget get scale 0: they must be held.
     """
     m_v, s_v, m_e, s_e, corr, ref = (
@@ -48,13 +51,31 @@ def expected_curve(frame: pl.DataFrame, current: Floats) -> ExpectedCurve:
         for name in ("log_value_mean", "log_value_sd", "elasticity_mean", "elasticity_sd", "curve_corr", "ref_spend")
     )
     known = np.isfinite(m_v + s_v + m_e + s_e + corr + ref) & (current > 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        distance = np.log(np.where(known, current, 1.0) / np.where(known, ref, 1.0))
-        level = m_v + m_e * distance + (s_v**2 + 2 * corr * s_v * s_e * distance + s_e**2 * distance**2) / 2
-        slope = np.clip(m_e + corr * s_v * s_e + s_e**2 * distance, ELASTICITY_MIN, ELASTICITY_MAX)
-    return ExpectedCurve(
-        scale=np.where(known, np.exp(np.where(known, level, 0.0)), 0.0), elasticity=np.where(known, slope, 0.0)
+    m_v, s_v, m_e, corr, ref, now = (
+        np.where(known, part, blank)
+        for part, blank in ((m_v, 0.0), (s_v, 0.0), (m_e, 0.5), (corr, 0.0), (ref, 1.0), (current, 1.0))
     )
+    s_e = np.where(known & (s_e > _LEAST_SD), s_e, _LEAST_SD)
+    pull = corr * s_v / s_e
+    tilt = np.log(now / ref) + pull
+    centre = m_e + s_e**2 * tilt
+    log_mass, mean = _truncated_normal(centre, s_e)
+    log_mass_before, _ = _truncated_normal(m_e, s_e)
+    level = m_v + s_v**2 * (1 - corr**2) / 2 - pull * m_e + m_e * tilt + (s_e * tilt) ** 2 / 2
+    level += log_mass - log_mass_before
+    return ExpectedCurve(scale=np.where(known, np.exp(level), 0.0), elasticity=np.where(known, mean, 0.0))
+
+
+def _truncated_normal(centre: Floats, sd: Floats) -> tuple[Floats, Floats]:
+    """Log of the mass of a normal within the elasticity's range, and its mean there."""
+    low, high = (ELASTICITY_MIN - centre) / sd, (ELASTICITY_MAX - centre) / sd
+    # On the upper side the masses cancel to nothing: mirror it, so that the differences are of small numbers.
+    mirrored = low > 0
+    a, b = np.where(mirrored, -high, low), np.where(mirrored, -low, high)
+    log_mass = log_ndtr(b) + np.log1p(-np.exp(np.minimum(log_ndtr(a) - log_ndtr(b), -1e-300)))
+    density = (np.exp(-(a**2) / 2 - log_mass) - np.exp(-(b**2) / 2 - log_mass)) / np.sqrt(2 * np.pi)
+    mean = centre + sd * np.where(mirrored, -density, density)
+    return log_mass, np.clip(mean, ELASTICITY_MIN, ELASTICITY_MAX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import httpx
+from matplotlib.ticker import EngFormatter
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 
@@ -77,27 +79,32 @@ class SandboxWorld:
 
 def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[int, int]], *, title: str) -> Table:
     """One row an account; `changes` has the changes sent and verified by account."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("account")
     for heading in (
-        "account", "spend", "value", "ROAS before", "after", "gain on leaving alone", "best possible", "captured",
-        "changes", "verified",
+        "spend", "value", "ROAS\nbefore", "ROAS\nnow", "gain on\nleaving\nalone", "best\npossible\ngain",
+        "share\ncaptured", "changes\nverified",
     ):  # fmt: skip
-        table.add_column(heading, justify="left" if heading == "account" else "right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in outcomes:
         sent, verified = changes.get(one.account_id, (0, 0))
         table.add_row(
             f"{one.account_id} {one.currency}",
-            f"{one.spend:,.0f}",
-            f"{one.value:,.0f}",
+            _compact(one.spend),
+            _compact(one.value),
             f"{one.roas_before:.2f}",
             f"{one.value / one.spend:.2f}",
             f"{one.gain:+.1%}",
             f"{one.possible:+.1%}",
             f"{one.captured:.0%}",
-            str(sent),
-            str(verified),
+            f"{verified} of {sent}",
         )
     return table
+
+
+def _compact(amount: float) -> str:
+    """Three digits and a thousands letter, so that a row fits a terminal: 9,487,210 is 9.49M."""
+    return EngFormatter(places=2, sep="")(amount)
 
 
 def _ratio(result: Mapping[str, float]) -> float:

@@ -13,6 +13,7 @@ from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.posterior import expected_curve
 from stakazo_pipelines.allocation.rounding import round_to_total, trim_moves
 from stakazo_pipelines.errors import AllocationError
+from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN
 from stakazo_pipelines.policy import AccountPolicy, AllocationPolicy, GuardrailPolicy, Policy
 from stakazo_pipelines.vocabulary import Binding
 
@@ -307,3 +308,26 @@ def test_the_expected_curve_has_the_level_and_slope_of_the_posterior_mean_at_tod
     assert curve.scale[0] == pytest.approx(mean(150.0), rel=2e-3)
     slope = np.log(mean(151.0) / mean(149.0)) / np.log(151 / 149)
     assert curve.elasticity[0] == pytest.approx(slope, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "corr"), [(0.6, 0.1, -0.3), (0.95, 0.3, 0.4), (1.3, 0.2, 0.0), (-0.1, 0.2, 0.1)]
+)
+def test_the_expected_curve_is_the_mean_over_the_truncated_posterior(mean: float, sd: float, corr: float) -> None:
+    frame = pl.DataFrame(
+        {
+            "log_value_mean": [3.0],
+            "log_value_sd": [0.4],
+            "elasticity_mean": [mean],
+            "elasticity_sd": [sd],
+            "curve_corr": [corr],
+            "ref_spend": [10.0],
+        }
+    )
+    curve = expected_curve(frame, np.array([15.0]))
+    grid = np.linspace(ELASTICITY_MIN, ELASTICITY_MAX, 20_001)  # of the elasticity; log value given it is normal
+    weight = np.exp(-(((grid - mean) / sd) ** 2) / 2)
+    given = 3.0 + corr * 0.4 * (grid - mean) / sd + 0.4**2 * (1 - corr**2) / 2
+    values = np.exp(given + grid * np.log(1.5)) * weight
+    assert curve.scale[0] == pytest.approx(values.sum() / weight.sum(), rel=1e-3)
+    assert curve.elasticity[0] == pytest.approx((grid * values).sum() / values.sum(), rel=1e-3)
