@@ -1,0 +1,226 @@
+"""Reading a platform into the lake: which days, how many requests, whole days only, one bad account among others."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stakazo_pipelines.errors import AuthError, PermissionDeniedError, PlatformError, TransientError
+from stakazo_pipelines.ingest import (
+    contiguous_ranges,
+    days_to_read,
+    ingest_entities,
+    ingest_insights,
+    last_complete_day,
+)
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.money import Money
+from stakazo_pipelines.platforms.port import (
+    Account,
+    Capabilities,
+    EntitiesResult,
+    Entity,
+    InsightRow,
+    InsightsQuery,
+    InsightsResult,
+    Quarantined,
+)
+from stakazo_pipelines.vocabulary import EntityStatus, Level
+
+NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
+NEWEST = date(2026, 6, 29)
+LEVELS = (Level.ACCOUNT, Level.AD)
+
+
+def account(account_id: str, timezone: str = "Europe/Berlin", problem: str = "") -> Account:
+    least = Money(Decimal(5), "EUR")
+    return Account(account_id, f"Shop {account_id}", "EUR", timezone, 100, EntityStatus.ACTIVE, least, problem)
+
+
+def row(day: date, level: Level, account_id: str, ad: str | None = None) -> InsightRow:
+    ids = ("c", "g", ad) if level is Level.AD else (None, None, None)
+    return InsightRow(
+        day, level, account_id, *ids, None, None, None, 100, 5, Decimal("1.5"), Decimal(1), Decimal(20), "7d"
+    )
+
+
+class FakePlatform:
+    """Reports one ad a day for every account; `failing` maps an account to the error of its every call."""
+
+    name = "meta"
+    capabilities = Capabilities(
+        frozenset(Level), frozenset(LEVELS), frozenset(), False, False, 1, frozenset({Level.AD_GROUP})
+    )
+
+    def __init__(self, accounts: Sequence[Account], failing: dict[str, PlatformError] | None = None) -> None:
+        self._accounts = accounts
+        self._failing = failing or {}
+        self.queries: list[InsightsQuery] = []
+        self.silent: set[date] = set()
+        self.rejected: Sequence[Quarantined] = ()
+
+    async def accounts(self) -> Sequence[Account]:
+        return self._accounts
+
+    async def entities(self, account: Account, level: Level) -> EntitiesResult:
+        self._check(account)
+        entity = Entity(level, f"{level}1", account.id, "", f"a {level}", EntityStatus.ACTIVE, str(level))
+        return EntitiesResult([entity], self.rejected if level is Level.AD else ())
+
+    async def insights(self, query: InsightsQuery) -> InsightsResult:
+        self.queries.append(query)
+        self._check(query.account)
+        span = [query.since + timedelta(days=back) for back in range((query.until - query.since).days + 1)]
+        rows = [row(day, query.level, query.account.id, "ad1") for day in span if day not in self.silent]
+        return InsightsResult(rows, self.rejected if query.level is Level.AD else ())
+
+    def _check(self, account: Account) -> None:
+        if account.id in self._failing:
+            raise self._failing[account.id]
+
+
+def back(*ages: int) -> list[date]:
+    """Days of these ages; the newest complete day has age 1."""
+    return sorted(NEWEST - timedelta(days=age - 1) for age in ages)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path)
+
+
+@pytest.fixture
+def read(lake) -> Callable[..., object]:
+    def run(platform, days, *, ages=None, now=NOW, levels=LEVELS):
+        return asyncio.run(ingest_insights(platform, lake, days=days, ages=ages, now=now, levels=levels))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("timezone", "expected"),
+    [("UTC", 29), ("Pacific/Kiritimati", 30), ("Etc/GMT+12", 29), ("America/Los_Angeles", 29)],
+)
+def test_a_day_is_complete_when_it_has_ended_in_the_accounts_own_zone(timezone, expected):
+    assert last_complete_day(NOW, timezone) == date(2026, 6, expected)
+
+
+def test_days_of_a_due_age_are_read_again_and_unread_days_always():
+    days = back(1, 2, 3, 4, 5)
+    assert days_to_read(days, newest=NEWEST, ages=[1, 3], present=set(back(1, 2, 3, 4))) == back(1, 3, 5)
+
+
+def test_a_day_that_has_not_ended_is_never_read():
+    assert days_to_read([NEWEST + timedelta(days=1)], newest=NEWEST, ages=[0, 1], present=set()) == []
+
+
+@given(st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
+def test_what_is_read_is_due_or_unread_and_nothing_is_left_out(asked, ages, present):
+    chosen = days_to_read(back(*asked), newest=NEWEST, ages=sorted(ages), present=set(back(*present)))
+    assert chosen == back(*(age for age in asked if age in ages or age not in present))
+
+
+@given(st.sets(st.integers(0, 200)))
+def test_ranges_cover_each_day_once_and_never_touch(offsets):
+    days = [NEWEST + timedelta(days=offset) for offset in sorted(offsets)]
+    ranges = contiguous_ranges(days)
+    covered = [since + timedelta(days=n) for since, until in ranges for n in range((until - since).days + 1)]
+    assert covered == days
+    assert all(later[0] - earlier[1] > timedelta(days=1) for earlier, later in itertools.pairwise(ranges))
+
+
+def test_a_long_backfill_is_one_request_a_level(read):
+    platform = FakePlatform([account("1")])
+    read(platform, back(*range(1, 121)))
+    assert [(query.level, query.since, query.until) for query in platform.queries] == [
+        (level, NEWEST - timedelta(days=119), NEWEST) for level in LEVELS
+    ]
+
+
+def test_each_day_is_a_file_of_its_own_and_a_silent_day_an_empty_one(read, lake):
+    platform = FakePlatform([account("1")])
+    platform.silent = set(back(2))
+    report = read(platform, back(1, 2, 3))
+    assert report.files == 6
+    assert {file.day for file in lake.raw_files("insights_ad")} == set(back(1, 2, 3))
+    assert sorted(lake.newest("insights_ad").whole()["date_day"]) == back(1, 3)
+    assert report.rows == {"account": 2, "ad": 2}
+
+
+def test_only_due_days_are_asked_for_again(read, lake):
+    platform = FakePlatform([account("1")])
+    read(platform, back(1, 2, 3, 4, 5))
+    platform.queries.clear()
+    read(platform, back(1, 2, 3, 4, 5, 6), ages=[1, 2, 5], now=NOW + timedelta(hours=1))
+    assert [(one.since, one.until) for one in platform.queries if one.level is Level.AD] == [
+        (back(6)[0], back(5)[0]),
+        (back(2)[0], back(1)[0]),
+    ]
+    assert len(list(lake.raw_files("insights_ad"))) == 5 + 4
+
+
+def test_a_day_still_running_in_one_account_is_pending_there_and_read_elsewhere(read, lake):
+    today = NEWEST + timedelta(days=1)
+    platform = FakePlatform([account("far_east", "Pacific/Kiritimati"), account("west", "America/Los_Angeles")])
+    report = read(platform, [NEWEST, today])
+    assert report.pending_days == {today}
+    assert lake.raw_days("meta", "insights_ad", account_id="far_east") == {NEWEST, today}
+    assert lake.raw_days("meta", "insights_ad", account_id="west") == {NEWEST}
+
+
+def test_a_failing_account_leaves_the_others_alone(read, lake):
+    denied = PermissionDeniedError("no", "meta", "200")
+    report = read(FakePlatform([account("1"), account("2")], {"1": denied}), back(1))
+    assert report.failed == {"1": denied}
+    assert lake.raw_days("meta", "insights_ad", account_id="2") == {NEWEST}
+    assert lake.raw_days("meta", "insights_ad", account_id="1") == set()
+
+
+def test_when_every_account_fails_it_is_an_error(read):
+    platform = FakePlatform([account("1"), account("2")], {"1": AuthError("expired"), "2": AuthError("expired")})
+    with pytest.raises(AuthError, match="expired"):
+        read(platform, back(1))
+
+
+def test_an_account_with_a_problem_is_not_asked_and_says_why(read):
+    platform = FakePlatform([account("1", problem="its currency XXX is unknown"), account("2")])
+    report = read(platform, back(1))
+    assert str(report.failed["1"]) == "its currency XXX is unknown"
+    assert {query.account.id for query in platform.queries} == {"2"}
+
+
+def test_a_level_the_platform_does_not_report_is_not_asked_for(read):
+    platform = FakePlatform([account("1")])
+    read(platform, back(1), levels=(Level.ACCOUNT, Level.CAMPAIGN, Level.AD))
+    assert {query.level for query in platform.queries} == set(LEVELS)
+
+
+def test_rejected_rows_are_kept_with_their_reason(read, lake):
+    platform = FakePlatform([account("1")])
+    platform.rejected = [Quarantined("spend is below zero", "spend", {"spend": "-1"}, "row 3")]
+    report = read(platform, back(1, 2))
+    assert [(owner, bad.reason) for owner, bad in report.quarantined] == [("1", "spend is below zero")]
+    kept = lake.newest("quarantine").whole()
+    assert kept.select("reason", "field", "where").rows() == [("spend is below zero", "spend", "row 3")]
+    assert lake.newest("insights_ad").whole().height == 2
+
+
+def test_entities_are_filed_under_the_accounts_own_day_and_hold_the_account(lake):
+    platform = FakePlatform([account("1", "Pacific/Kiritimati")])
+    report = asyncio.run(ingest_entities(platform, lake, now=NOW))
+    snapshot = lake.entities().whole()
+    assert {file.day for file in lake.raw_files("entities")} == {date(2026, 7, 1)}
+    assert set(snapshot["level"]) == {"account", "campaign", "ad_group", "ad", "creative"}
+    assert report.rows["campaign"] == 1
+
+
+def test_an_account_whose_entities_cannot_be_read_leaves_the_others_alone(lake):
+    lost = TransientError("no answer")
+    report = asyncio.run(ingest_entities(FakePlatform([account("1"), account("2")], {"2": lost}), lake, now=NOW))
+    assert report.failed == {"2": lost}
+    assert set(lake.entities().whole()["account_id"]) == {"1"}
