@@ -28,16 +28,18 @@ _LEVELS = (Level.ACCOUNT, Level.CAMPAIGN, Level.AD_GROUP)
 
 @dataclass(frozen=True, slots=True)
 class SimulatedDay:
-    """What one cycle did: its day, the estimates it acted on, changes sent and verified."""
+    """What one cycle did: changes sent and verified."""
 
     day: date
-    estimates: Estimates
     changes: int
     verified: int
 
 
 class Simulation:
-    """The loop on one platform; `now` tells the world's time, `advance` moves it a day on."""
+    """The loop on one platform; `now` tells the world's time, `advance` moves it a day on.
+
+    `on_estimates` is shown each day's estimates before anything is changed.
+    """
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Simulation:
         *,
         now: Callable[[], datetime],
         advance: Callable[[], None],
+        on_estimates: Callable[[Estimates], None] = lambda _: None,
     ) -> None:
         self._platform = platform
         self._lake = lake
@@ -55,6 +58,7 @@ class Simulation:
         self._policy = policy
         self._now = now
         self._advance = advance
+        self._on_estimates = on_estimates
         self._population: tuple[date, Population] | None = None
 
     async def load(self, *, history_days: int) -> date:
@@ -102,6 +106,7 @@ class Simulation:
             population=self._population[1],
             settings=self._policy.measurement,
         )
+        self._on_estimates(estimates)
         accounts = known_accounts(self._lake, now.date() + timedelta(days=1))
         allocated = allocate_accounts(
             estimates,
@@ -118,4 +123,4 @@ class Simulation:
         )
         actions = [action for plan in report.plans for action in plan.actions]
         verified = sum(action.status is ActionStatus.VERIFIED for action in actions)
-        return SimulatedDay(day, estimates, len(actions), verified)
+        return SimulatedDay(day, len(actions), verified)

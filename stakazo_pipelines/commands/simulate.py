@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,9 @@ from rich.console import Console
 from stakazo_pipelines.clock import present
 from stakazo_pipelines.commands.changes import sent_and_verified
 from stakazo_pipelines.commands.sandbox import running_sandbox
-from stakazo_pipelines.commands.world import AccountOutcome, SandboxWorld, outcome_table
+from stakazo_pipelines.commands.world import AccountOutcome, SandboxWorld, intervals_that_hold, outcome_table
 from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.operations import open_operations
 from stakazo_pipelines.platforms.registry import open_platform
 from stakazo_pipelines.policy import Policy, load_policy
@@ -35,8 +37,19 @@ def simulate(
     def tell(day: SimulatedDay) -> None:
         console.print(f"{day.day}: {day.verified} of {day.changes} changes verified")
 
-    outcomes, changes = simulate_world(rules, days=days, seed=seed, history_days=history_days, on_day=tell)
-    console.print(outcome_table(outcomes, changes, title=f"{days} days, seed {seed}, in the world's own truth"))
+    result = simulate_world(rules, days=days, seed=seed, history_days=history_days, on_day=tell)
+    title = f"{days} days, seed {seed}: expected results in the world's own truth"
+    console.print(outcome_table(result.outcomes, result.changes, title=title))
+    console.print(f"90 % intervals of ROAS that held the true one: {result.coverage:.1%}")
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationResult:
+    """Outcomes, changes sent and verified by account, and the share of ROAS intervals that held the truth."""
+
+    outcomes: list[AccountOutcome]
+    changes: dict[str, tuple[int, int]]
+    coverage: float
 
 
 def simulate_world(
@@ -45,15 +58,19 @@ def simulate_world(
     days: int,
     seed: int,
     history_days: int,
-    on_day: Callable[[SimulatedDay], None],
-) -> tuple[list[AccountOutcome], dict[str, tuple[int, int]]]:
-    """Run the loop on a world of its own in a temporary folder; outcomes and change counts by account."""
+    on_day: Callable[[SimulatedDay], None] = lambda _: None,
+) -> SimulationResult:
+    """Run the loop on a world of its own in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="stakazo-") as folder:
         home = Path(folder)
         with running_sandbox(state=home / "sandbox.jsonl", seed=seed, log=home / "sandbox.log") as url:
             world, settings = SandboxWorld(url), Settings(sandbox_url=url, home=home, database_url=None)
             operations = open_operations(settings.operations_url)
             started = present(url)
+            held: list[bool] = []
+
+            def score(estimates: Estimates) -> None:
+                held.extend(intervals_that_hold(estimates.frame, world.truth()))
 
             async def play() -> None:
                 platform = open_platform("meta", base_url=url, token=settings.token("meta"))
@@ -65,6 +82,7 @@ def simulate_world(
                         policy,
                         now=lambda: present(url),
                         advance=world.advance_day,
+                        on_estimates=score,
                     )
                     await loop.run(days, history_days=history_days, on_day=on_day)
                 finally:
@@ -74,6 +92,7 @@ def simulate_world(
                 asyncio.run(play())
                 first = started.date()
                 outcomes = world.outcomes(first, first + timedelta(days=days - 1))
-                return outcomes, sent_and_verified(operations, since=started)
+                changes = sent_and_verified(operations, since=started)
+                return SimulationResult(outcomes, changes, coverage=sum(held) / len(held) if held else float("nan"))
             finally:
                 operations.close()

@@ -6,9 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import httpx
+import polars as pl
 from matplotlib.ticker import EngFormatter
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+
+from stakazo_pipelines.vocabulary import ArmState
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,17 @@ class SandboxWorld:
     def _get(self, path: str, **query: object) -> Any:
         asked = {name: str(value) for name, value in query.items()}
         return httpx.get(f"{self._url}{path}", params=asked, timeout=120).raise_for_status().json()
+
+
+def intervals_that_hold(estimates: pl.DataFrame, truth: list[dict[str, Any]]) -> list[bool]:
+    """Of each arm in state ok: whether its ROAS interval holds the true ROAS at the budget it was estimated for."""
+    true_roas = {arm["arm_id"]: arm["roas"] for arm in truth if arm["roas"] is not None}
+    acted_on = estimates.filter(pl.col("state") == ArmState.OK.value)
+    return [
+        row["roas_low"] <= true_roas[row["arm_id"]] <= row["roas_high"]
+        for row in acted_on.iter_rows(named=True)
+        if row["arm_id"] in true_roas
+    ]
 
 
 def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[int, int]], *, title: str) -> Table:

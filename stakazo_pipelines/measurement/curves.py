@@ -9,6 +9,9 @@ from stakazo_pipelines.measurement.arrays import Array
 
 ELASTICITY_MIN = 0.02
 ELASTICITY_MAX = 0.98
+# How fast elasticity falls per log of spend. On a saturating curve s / (s + c) it falls by e (1 - e): 0.21 to 0.25 for
+# elasticities of 0.3 to 0.7. Held fixed, since budgets rarely move far enough for one arm to tell.
+CURVATURE = 0.2
 
 
 def value(spend: Array, *, log_value: Array, elasticity: Array, ref_spend: Array) -> Array:

@@ -12,7 +12,7 @@ from stakazo_pipelines.measurement.arrays import Array
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
-from stakazo_pipelines.measurement.posterior import ArmPosterior, arm_posterior
+from stakazo_pipelines.measurement.posterior import ArmPosterior, arm_posterior, at_spend
 from stakazo_pipelines.measurement.returns import returns_at, truncated_elasticity
 from stakazo_pipelines.policy import MeasurementPolicy
 from stakazo_pipelines.vocabulary import ArmState
@@ -162,7 +162,8 @@ def _returns(panel: Panel, posterior: ArmPosterior, target: float) -> pl.DataFra
     """Medians and 90 % quantiles of ROAS and marginal ROAS at today's budget, and the curve's parameters."""
     budget = panel.arms["budget"].fill_null(0.0).to_numpy()
     at = np.where(budget > 0, budget, panel.ref_spend)
-    found = returns_at(at, ref_spend=panel.ref_spend, posterior=posterior, target=target)
+    local = at_spend(posterior, ref_spend=panel.ref_spend, spend=at)
+    found = returns_at(at, posterior=local, target=target)
     columns = {
         "roas": found.roas[1],
         "roas_low": found.roas[0],
@@ -171,11 +172,11 @@ def _returns(panel: Panel, posterior: ArmPosterior, target: float) -> pl.DataFra
         "marginal_roas_low": found.marginal[0],
         "marginal_roas_high": found.marginal[2],
         "p_above_target": found.p_above,
-        "ref_spend": panel.ref_spend,
-        "log_value_mean": posterior.log_value,
-        "log_value_sd": np.where(np.isnan(posterior.log_value), np.nan, np.sqrt(posterior.log_value_variance)),
-        "elasticity_mean": posterior.elasticity,
-        "elasticity_sd": np.sqrt(posterior.elasticity_variance),
+        "ref_spend": at,
+        "log_value_mean": local.log_value,
+        "log_value_sd": np.where(np.isnan(local.log_value), np.nan, np.sqrt(local.log_value_variance)),
+        "elasticity_mean": local.elasticity,
+        "elasticity_sd": np.sqrt(local.elasticity_variance),
         "curve_corr": found.curve_corr,
     }
     return pl.DataFrame(columns).fill_nan(None)

@@ -9,6 +9,7 @@ import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
+from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Series
 from stakazo_pipelines.measurement.maturity import MaturityCurve, maturity_of
 from stakazo_pipelines.measurement.pooling import Tree
@@ -92,12 +93,12 @@ def build_panel(
     counted = rows["conversions"].is_not_null().to_numpy()
     observed = np.zeros(shape, dtype=np.bool_)
     observed[day, arm] = counted
+    ratio = np.clip(np.log(rows["spend"].to_numpy() / ref_spend[arm]), -MAX_LOG_RATIO, MAX_LOG_RATIO)
+    known = np.log(ref_spend[arm]) + log_rate[arm] + np.log(share) - CURVATURE * ratio**2 / 2
     series = Series(
         count=_dense(shape, day, arm, rows["conversions"].fill_null(0.0).to_numpy()),
-        log_ratio=_dense(
-            shape, day, arm, np.clip(np.log(rows["spend"].to_numpy() / ref_spend[arm]), -MAX_LOG_RATIO, MAX_LOG_RATIO)
-        ),
-        offset=_dense(shape, day, arm, np.log(ref_spend[arm]) + log_rate[arm] + np.log(share)),
+        log_ratio=_dense(shape, day, arm, ratio),
+        offset=_dense(shape, day, arm, known),
         offset_variance=_dense(shape, day, arm, share_variance),
         observed=observed,
         weekday=np.array([(first + timedelta(days=step)).weekday() for step in range(window_days)], dtype=np.int64),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Filtered, Series, run_filter
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.panel import Panel
@@ -41,6 +42,21 @@ class ArmPosterior:
     log_value_variance: Array
     covariance: Array
     elasticity_variance: Array
+
+
+def at_spend(posterior: ArmPosterior, *, ref_spend: Array, spend: Array) -> ArmPosterior:
+    """The same curve seen from another spend: log value there, and the elasticity that CURVATURE leaves there."""
+    distance = np.log(spend / ref_spend)
+    slope_variance = posterior.elasticity_variance
+    return ArmPosterior(
+        log_value=posterior.log_value + posterior.elasticity * distance - CURVATURE * distance**2 / 2,
+        elasticity=posterior.elasticity - CURVATURE * distance,
+        log_value_variance=posterior.log_value_variance
+        + 2 * distance * posterior.covariance
+        + distance**2 * slope_variance,
+        covariance=posterior.covariance + distance * slope_variance,
+        elasticity_variance=slope_variance,
+    )
 
 
 def dynamics_of(population: Population, arms: int, accounts: int) -> Dynamics:

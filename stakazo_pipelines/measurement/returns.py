@@ -34,16 +34,15 @@ class Returns:
     curve_corr: Array  # of log value and the normal behind elasticity
 
 
-def returns_at(spend: Array, *, ref_spend: Array, posterior: ArmPosterior, target: float) -> Returns:
-    """Returns at `spend` a day, per arm; NaN where the posterior's value is. `target` is a ROAS."""
+def returns_at(spend: Array, *, posterior: ArmPosterior, target: float) -> Returns:
+    """Returns at `spend` a day, per arm, of a posterior seen from there; NaN where its value is. `target` is a ROAS."""
     sd = np.sqrt(posterior.log_value_variance)
     slope_sd = np.sqrt(posterior.elasticity_variance)
     corr = np.clip(posterior.covariance / (sd * slope_sd), -0.999, 0.999)
     rest = sd * np.sqrt(1.0 - corr**2)
-    distance = np.log(spend / ref_spend)
     nodes = _NODES[:, None]
     elasticity = truncated_elasticity(nodes, posterior.elasticity, slope_sd)
-    log_roas = posterior.log_value - np.log(spend) + corr * sd * nodes + elasticity * distance
+    log_roas = posterior.log_value - np.log(spend) + corr * sd * nodes
     return Returns(
         roas=_quantiles(log_roas, rest),
         marginal=_quantiles(log_roas + np.log(elasticity), rest),

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stakazo_pipelines.measurement.curves import marginal, spend_at_marginal, value
+from stakazo_pipelines.measurement.curves import CURVATURE, marginal, spend_at_marginal, value
+from stakazo_pipelines.measurement.posterior import ArmPosterior, at_spend
 
 positive = st.floats(1e-3, 1e6)
 
@@ -34,3 +36,20 @@ def test_curves_broadcast_over_draws_and_arms() -> None:
         ref_spend=np.array([10.0, 10.0]),
     )
     assert draws.shape == (5, 2)
+
+
+def test_a_posterior_seen_from_elsewhere_and_back_is_the_same():
+    here = ArmPosterior(*(np.array([number]) for number in (3.0, 0.5, 0.04, -0.005, 0.01)))
+    ref, there = np.array([10.0]), np.array([14.0])
+    moved = at_spend(here, ref_spend=ref, spend=there)
+    assert moved.elasticity[0] < here.elasticity[0]  # returns diminish faster further out
+    back = at_spend(moved, ref_spend=there, spend=ref)
+    for name in ("log_value", "elasticity", "log_value_variance", "covariance", "elasticity_variance"):
+        assert getattr(back, name)[0] == pytest.approx(getattr(here, name)[0])
+
+
+def test_the_curvature_is_that_of_a_saturating_curve():
+    spend = np.array([0.5, 1.0, 2.0])  # in units of the half-saturation
+    elasticity = 1.0 / (1.0 + spend)  # of spend / (spend + 1)
+    falls = -np.diff(elasticity) / np.diff(np.log(spend))
+    assert np.all(np.abs(falls - CURVATURE) < 0.05)
