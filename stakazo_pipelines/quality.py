@@ -5,6 +5,8 @@ from datetime import date
 
 import polars as pl
 
+from stakazo_pipelines.vocabulary import Level
+
 NON_NEGATIVE = ("impressions", "clicks", "link_clicks", "spend", "conversions", "conversions_value", "reach")
 
 
@@ -63,13 +65,14 @@ def readiness(
 ) -> pl.DataFrame:
     """Which accounts' data may be acted upon for `day`: platform, account_id, last_day, gap, ready, reason.
 
-    An account is ready when its newest report day is at most `max_age_days` before `day` and the ads' spend adds up
-    to the account's on every day given. The reports should cover the recent days only.
+    An account is ready when its newest report day is at most `max_age_days` before `day` and, on every day given whose
+    total was fetched separately (an import's was not), the ads' spend adds up to it. Give the recent days only.
     """
     keys = ["platform", "account_id"]
-    last = pl.concat([report.select(*keys, "date_day") for report in (account_report, ad_report)])
-    accounts = last.group_by(keys).agg(last_day=pl.col("date_day").max())
-    gaps = unreconciled(account_report, ad_report, tolerance=tolerance).group_by(keys).agg(gap=pl.col("gap").max())
+    accounts = account_report.group_by(keys).agg(last_day=pl.col("date_day").max())
+    fetched = account_report.filter(pl.col("reported_level") == Level.ACCOUNT.value)
+    ads = ad_report.join(fetched, on=[*keys, "date_day"], how="semi")
+    gaps = unreconciled(fetched, ads, tolerance=tolerance).group_by(keys).agg(gap=pl.col("gap").max())
     age = (pl.lit(day) - pl.col("last_day")).dt.total_days()
     reason = (
         pl.when(age > max_age_days)

@@ -11,14 +11,18 @@ from stakazo_pipelines.quality import duplicated, missing_days, negative, out_of
 DAY = date(2026, 6, 29)
 
 
-def report(*rows: tuple[str, int, float]) -> pl.DataFrame:
+def report(*rows: tuple[str, int, float], reported_level: str = "account") -> pl.DataFrame:
     """Rows of (account, days before DAY, spend)."""
     return pl.DataFrame(
-        [
-            {"date_day": DAY - timedelta(days=back), "platform": "meta", "account_id": account, "spend": spend}
-            for account, back, spend in rows
-        ],
-        schema={"date_day": pl.Date, "platform": pl.String, "account_id": pl.String, "spend": pl.Float64},
+        [("meta", account, DAY - timedelta(days=back), spend, reported_level) for account, back, spend in rows],
+        schema={
+            "platform": pl.String,
+            "account_id": pl.String,
+            "date_day": pl.Date,
+            "spend": pl.Float64,
+            "reported_level": pl.String,
+        },
+        orient="row",
     )
 
 
@@ -109,6 +113,15 @@ def test_an_account_that_stopped_reporting_is_not_ready_and_says_since_when():
 def test_one_day_that_does_not_add_up_keeps_only_its_own_account_back():
     account, ads = report(("a", 0, 10.0), ("b", 0, 10.0)), report(("a", 0, 10.0), ("b", 0, 9.0))
     assert ready(account, ads) == {"a": "", "b": "ads and account totals differ by 10.0 %"}
+
+
+def test_an_export_without_ads_has_nothing_to_be_compared_with():
+    summed = report(("a", 0, 10.0), reported_level="ad_group")
+    assert ready(summed, report()) == {"a": ""}
+
+
+def test_ads_that_were_not_fetched_beside_the_account_make_it_unready():
+    assert "100.0 %" in ready(report(("a", 0, 10.0)), report())["a"]
 
 
 def test_no_report_at_all_makes_nobody_ready():
