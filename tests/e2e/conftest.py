@@ -1,0 +1,301 @@
+"""A small simulated world in a process of its own, and homes whose Dagster runs happen in processes of their own.
+
+The definitions read the environment when they are imported, so every home is driven through `driving.py`.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+import yaml
+from dagster import DagsterInstance
+from sqlalchemy.engine import make_url
+
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.marts import read_mart
+from stakazo_pipelines.operations import Operations, open_operations
+from stakazo_pipelines.sandbox.world import WorldConfig
+from stakazo_pipelines.settings import SANDBOX_TOKEN
+
+ROOT = Path(__file__).resolve().parents[2]
+DRIVING = Path(__file__).with_name("driving.py")
+HISTORY = 45
+# What the project's own environment might say; each home says it itself.
+OURS = ("DATABASE_URL", "META_ACCESS_TOKEN", "META_BASE_URL", "DAGSTER_HOME", "VIRTUAL_ENV")
+SMALL = WorldConfig(
+    seed=11,
+    start=datetime(2026, 6, 30, 12, tzinfo=UTC),
+    history_days=HISTORY,
+    accounts=2,
+    campaigns=12,
+    ad_groups=24,
+    ads=60,
+    today_limit=datetime(2026, 7, 20, tzinfo=UTC),
+)
+SERVE = """
+import json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from stakazo_pipelines.sandbox.server import serve
+from stakazo_pipelines.sandbox.world import WorldConfig
+config = WorldConfig.from_json(json.loads(sys.argv[1]))
+serve(token=sys.argv[2], state_file=Path(sys.argv[3]), config=config, today=config.today_limit)
+"""
+
+
+class Sandbox:
+    """A running world: its control endpoints."""
+
+    def __init__(self, url: str, state: Path) -> None:
+        self.url = url
+        self.state = state
+
+    def fault(self, kind: str, path: str = ".*", **options: object) -> None:
+        httpx.post(
+            f"{self.url}/sandbox/faults", json={"kind": kind, "path": path, **options}, timeout=30
+        ).raise_for_status()
+
+    def fired(self) -> dict[str, int]:
+        rules = httpx.get(f"{self.url}/sandbox/faults", timeout=30).json()["faults"]
+        return {rule["kind"]: rule["fired"] for rule in rules}
+
+    def heal(self) -> None:
+        httpx.delete(f"{self.url}/sandbox/faults", timeout=30).raise_for_status()
+
+    def advance_day(self) -> None:
+        httpx.post(f"{self.url}/sandbox/clock", json={"advance_days": 1}, timeout=60).raise_for_status()
+
+    def writes(self) -> list[dict[str, Any]]:
+        """Everything that the API applied, oldest first."""
+        writes: list[dict[str, Any]] = httpx.get(f"{self.url}/sandbox/journal", timeout=30).json()["writes"]
+        return writes
+
+    def requests(self) -> int:
+        return int(httpx.get(f"{self.url}/sandbox/requests", timeout=30).json()["total"])
+
+    def newest_day(self) -> date:
+        """The newest day that has ended everywhere, as the daily schedule has it."""
+        now = datetime.fromisoformat(httpx.get(f"{self.url}/sandbox/clock", timeout=30).json()["now"])
+        return (now - timedelta(hours=12)).date() - timedelta(days=1)
+
+
+@dataclass
+class Home:
+    """A folder like `.stakazo`, driven from processes of its own."""
+
+    path: Path
+    environment: Mapping[str, str]
+    link: Path  # one path that leads to every home's lake: dbt parses the project again when the path changes
+    said: list[str] = field(default_factory=list)
+
+    def start(self, *steps: str) -> "subprocess.Popen[str]":
+        """Begin some steps of `driving.py`; the caller waits, or kills."""
+        self.link.unlink(missing_ok=True)
+        self.link.symlink_to(self.path / "lake")
+        command = [sys.executable, str(DRIVING), *steps]
+        return subprocess.Popen(  # noqa: S603
+            command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def drive(self, *steps: str, status: int = 0, timeout: float = 240) -> str:
+        """Run steps to their end; what was printed."""
+        process = self.start(*steps)
+        try:
+            said, _ = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        return self._heard(said, process.returncode, status)
+
+    def stakazo(self, *arguments: str, status: int = 0) -> str:
+        """A command of the terminal; what was printed on either stream."""
+        command = [sys.executable, "-c", "from stakazo_pipelines.cli import app; app()", *arguments]
+        done = subprocess.run(  # noqa: S603
+            command,
+            env={**self.environment, "COLUMNS": "250"},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return self._heard(done.stdout, done.returncode, status)
+
+    def _heard(self, said: str, status: int, wanted: int) -> str:
+        self.said.append(said)
+        assert status == wanted, said
+        return said
+
+    def policy(self, sections: Mapping[str, Any]) -> None:
+        """Replace the policy: the default one but for these sections."""
+        (self.path / "policy.yaml").write_text(yaml.safe_dump({"platforms": ["meta"], **sections}))
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.path / "lake")
+
+    def mart(self, model: str) -> pl.DataFrame:
+        """All days of a mart."""
+        return whole_mart(self.lake, model)
+
+    def dagster(self) -> DagsterInstance:
+        return DagsterInstance.from_config(str(self.path / "dagster"))
+
+    def operations(self) -> Operations:
+        return open_operations(make_url(f"sqlite:///{self.path / 'operations.db'}"))
+
+
+def whole_mart(lake: Lake, model: str) -> pl.DataFrame:
+    return read_mart(lake, model, since=date.min, until=date.max)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A lake with all the days `since`..`newest` of the small world, and how long they took to read and build."""
+
+    lake: Lake
+    since: date
+    newest: date
+    seconds: float
+
+    def mart(self, model: str) -> pl.DataFrame:
+        """All days of a mart."""
+        return whole_mart(self.lake, model)
+
+    @property
+    def backfill(self) -> str:
+        """The step that reads it all."""
+        return f"backfill:{self.since}:{self.newest}"
+
+
+MakeSandbox = Callable[..., Sandbox]
+MakeHome = Callable[..., Home]
+
+
+@pytest.fixture
+def make_sandbox(tmp_path: Path) -> Iterator[MakeSandbox]:
+    """Starts worlds; the same configuration gives the same world. All end with the test."""
+    yield from _sandboxes(tmp_path)
+
+
+def _sandboxes(folder: Path) -> Generator[MakeSandbox]:
+    running: list[subprocess.Popen[str]] = []
+    numbers = itertools.count()
+
+    def start(config: WorldConfig = SMALL, token: str = SANDBOX_TOKEN) -> Sandbox:
+        state = folder / f"world-{next(numbers)}.jsonl"
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", SERVE, json.dumps(config.to_json()), token, str(state)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        running.append(process)
+        assert process.stdout is not None
+        announced = process.stdout.readline().strip()
+        assert announced.startswith("sandbox listening on "), announced
+        return Sandbox(announced.rsplit(" ", 1)[1], state)
+
+    try:
+        yield start
+    finally:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            assert process.stdout is not None
+            process.stdout.close()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture(scope="session")
+def parsed_dbt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What dbt needs to know, with the project parsed once for all homes."""
+    python = "from dbt.cli.main import cli; cli()"
+    folder = tmp_path_factory.mktemp("dbt")
+    told = {"E2E_LAKE": str(folder / "lake"), "E2E_PARSED": str(folder / "target")}
+    dbt_reads = {"STAKAZO_LAKE": told["E2E_LAKE"], "DBT_TARGET_PATH": told["E2E_PARSED"]}
+    dbt_reads |= {"DBT_LOG_PATH": str(folder / "logs"), "DO_NOT_TRACK": "1"}
+    command = [sys.executable, "-c", python, "parse", "--quiet"]
+    command += ["--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
+    subprocess.run(command, env=os.environ | dbt_reads, check=True, timeout=240)  # noqa: S603
+    return told
+
+
+@pytest.fixture
+def make_home(tmp_path: Path, parsed_dbt: dict[str, str]) -> MakeHome:
+    """Homes with the default policy but for the sections given, empty or with a copy of the baseline's lake."""
+    return _homes(tmp_path, parsed_dbt)
+
+
+@pytest.fixture(scope="session")
+def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str]) -> Iterator[Baseline]:
+    """The small world's whole history, read without any trouble: what troubled runs are compared with."""
+    folder = tmp_path_factory.mktemp("baseline")
+    worlds = _sandboxes(folder)
+    sandbox = next(worlds)()
+    try:
+        home = _homes(folder, parsed_dbt)(sandbox)
+        newest = sandbox.newest_day()
+        since = newest - timedelta(days=HISTORY - 1)
+        process = home.start(f"backfill:{since}:{newest}")
+        assert process.stdout is not None
+        process.stdout.readline()
+        begun = time.monotonic()
+        said = process.stdout.read()
+        assert process.wait() == 0, said
+        process.stdout.close()
+        yield Baseline(home.lake, since, newest, time.monotonic() - begun)
+    finally:
+        worlds.close()
+
+
+def _homes(folder: Path, dbt: Mapping[str, str]) -> MakeHome:
+    numbers = itertools.count()
+
+    def make(
+        sandbox: Sandbox | None,
+        policy: Mapping[str, Any] | None = None,
+        like: Baseline | None = None,
+        **environment: str,
+    ) -> Home:
+        home = folder / f"home-{next(numbers)}"
+        shutil.copytree(dbt["E2E_PARSED"], home / "dbt")
+        if like is not None:
+            shutil.copytree(like.lake.root, home / "lake")
+        kept = {name: value for name, value in os.environ.items() if name not in OURS and "STAKAZO" not in name}
+        own = {
+            "STAKAZO_HOME": str(home),
+            "STAKAZO_POLICY": str(home / "policy.yaml"),
+            "OPENBLAS_NUM_THREADS": "1",
+            "DO_NOT_TRACK": "1",
+        }
+        where = {} if sandbox is None else {"STAKAZO_SANDBOX_URL": sandbox.url}
+        made = Home(home, {**kept, **dbt, **own, **where, **environment}, Path(dbt["E2E_LAKE"]))
+        made.policy(policy or {})
+        return made
+
+    return make
+
+
+@pytest.fixture
+def small_world() -> WorldConfig:
+    """What the worlds of these tests are made of."""
+    return SMALL

@@ -1,0 +1,63 @@
+"""Steps of the daily loop in one process, as `stakazo run` takes them: python driving.py STEP…
+
+backfill:SINCE:UNTIL  marts:SINCE:UNTIL  estimate:DAY  decide[:DAY]  ingest[:DAY]  advance
+"""
+
+import os
+import sys
+from datetime import date
+
+from dagster import DagsterInstance
+
+from stakazo_pipelines.commands.home import prepare_home
+from stakazo_pipelines.commands.world import SandboxWorld
+from stakazo_pipelines.errors import StakazoError
+from stakazo_pipelines.ingest import last_complete_day
+from stakazo_pipelines.runtime import Runtime
+from stakazo_pipelines.settings import Settings
+
+
+def say(what: str) -> None:
+    """Told at once: a test kills at what it hears."""
+    print(what, flush=True)  # noqa: T201
+
+
+def main(steps: list[str]) -> None:
+    """Run the steps in order; an error of ours ends them with status 1 and one line."""
+    prepare_home(Settings())
+    os.environ["STAKAZO_LAKE"] = os.environ["E2E_LAKE"]  # leads to this home's lake; dbt was parsed with it
+    runtime = Runtime(Settings())
+
+    from sensors.drive import Driver
+    from sensors.schedules import LAST_ZONE
+
+    with DagsterInstance.get() as instance:
+        home = runtime.settings.home
+        driver = Driver(instance, runtime.policy(), say, log=home / "runs.log")
+        for step in steps:
+            name, *texts = step.split(":")
+            days = [date.fromisoformat(text) for text in texts]
+            newest = days or [last_complete_day(runtime.now(), LAST_ZONE)]
+            match name:
+                case "backfill":
+                    driver.backfill(*days)
+                case "marts":
+                    driver.rebuild_marts(*days)
+                case "ingest":
+                    driver.daily_ingest(*newest)
+                case "estimate":
+                    driver.estimate(*newest)
+                case "decide":
+                    driver.decide(*newest)
+                case "advance":
+                    SandboxWorld(os.environ["STAKAZO_SANDBOX_URL"]).advance_day()
+                case _:
+                    raise ValueError(f"no step {name!r}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except StakazoError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)

@@ -1,0 +1,74 @@
+"""A platform that misbehaves while the pipeline runs: passing faults pass, lasting ones are said and contained."""
+
+import pytest
+from polars.testing import assert_frame_equal
+from sqlalchemy import select
+
+from stakazo_pipelines.cycle.budgets import known_accounts
+from stakazo_pipelines.marts import MART_MODELS
+from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
+from stakazo_pipelines.operations.tables import ActionRow, PlanRow
+
+pytestmark = pytest.mark.slow
+DATASETS = [f"insights_{level}" for level in ("account", "campaign", "ad_group", "ad")]
+
+
+def count(lake):
+    return {name: lake.newest(name).whole().height for name in DATASETS}
+
+
+def test_passing_faults_leave_no_trace_in_the_marts(make_sandbox, make_home, baseline):
+    sandbox = make_sandbox()
+    home = make_home(sandbox)
+    sandbox.fault("throttle", probability=0.3, times=2, retry_after_s=1, seed=1)
+    sandbox.fault("server_error", probability=0.3, times=2, seed=2)
+    sandbox.fault("server_error", probability=0.2, times=1, body="html", status=502, seed=3)
+    sandbox.fault("truncated_json", probability=0.3, times=2, seed=4)
+    sandbox.fault("timeout", probability=0.3, times=1, seconds=1, seed=5)
+
+    home.drive(baseline.backfill)
+
+    assert {"throttle", "server_error", "truncated_json", "timeout"} <= {k for k, n in sandbox.fired().items() if n}
+    for model in MART_MODELS:
+        assert_frame_equal(home.mart(model).drop("fetched_at"), baseline.mart(model).drop("fetched_at"))
+
+
+def test_a_malformed_row_is_kept_apart_and_a_lost_account_does_not_stop_the_others(make_sandbox, make_home, baseline):
+    sandbox = make_sandbox()
+    home = make_home(sandbox)
+    lost, kept = sorted(account for _, account in known_accounts(baseline.lake, baseline.newest.replace(day=30)))
+    sandbox.fault("permission_lost", path=f"act_{lost}")
+    sandbox.fault("malformed_row", path=f"act_{kept}/insights", times=1)
+
+    home.drive(baseline.backfill)
+
+    bad = home.lake.newest("quarantine").whole()
+    assert bad["account_id"].to_list() == [kept]
+    assert all(bad["reason"].to_list())
+    landed = count(home.lake)
+    whole = {name: baseline.lake.newest(name, account_id=kept).whole().height for name in DATASETS}
+    assert sum(landed.values()) == sum(whole.values()) - 1
+    assert set(home.mart(MART_MODELS[0])["account_id"]) == {kept}
+    with home.dagster() as instance:
+        [run] = instance.get_runs()
+        said = " ".join(log.user_message for log in instance.all_logs(run.run_id))
+    assert f"account {lost} could not be read" in said
+
+
+def test_an_expired_token_is_said_and_publishes_nothing(make_sandbox, make_home, baseline):
+    sandbox = make_sandbox()
+    home = make_home(sandbox, like=baseline)
+    sandbox.fault("expired_token")
+    said = home.drive("ingest", "decide", status=1)
+    assert "code 190" in said
+    assert "Traceback" not in said
+
+    sandbox.heal()
+    sandbox.fault("expired_token", method="POST")  # it expires between the plan and its first write
+    home.drive("decide")
+    assert sandbox.writes() == []
+    with home.operations().read() as session:
+        plans, actions = session.scalars(select(PlanRow)).all(), session.scalars(select(ActionRow)).all()
+    assert {plan.status for plan in plans} == {PlanStatus.FAILED}
+    assert {action.status for action in actions} <= {ActionStatus.FAILED, ActionStatus.BLOCKED}
+    assert any("190" in (action.error or "") for action in actions)
