@@ -32,7 +32,7 @@ from stakazo_pipelines.cycle.returns import (
     refit_population,
 )
 from stakazo_pipelines.measurement.estimate import Estimates
-from stakazo_pipelines.measurement.maturity import MATURE_AGE
+from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY, MATURE_AGE
 from stakazo_pipelines.quality import readiness
 from stakazo_pipelines.vocabulary import ArmState
 
@@ -164,7 +164,8 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
     )
     measured = _budget_share(frame, ArmState.OK)
     ages = list(range(MATURE_AGE + 1))
-    shares = {name: curve.fraction(pl.Series(ages).to_numpy()) for name, curve in learned_maturity(opened, day).items()}
+    learned = learned_maturity(opened, day) or {"prior (no vintages yet)": DEFAULT_MATURITY}
+    shares = {name: curve.fraction(pl.Series(ages).to_numpy()) for name, curve in learned.items()}
     named = marts.with_names(opened, frame, as_of=day + timedelta(days=1))
     counts = {f"arms_{state}": int((frame["state"] == state.value).sum()) for state in ArmState}
     return MaterializeResult(

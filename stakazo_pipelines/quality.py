@@ -48,7 +48,7 @@ def missing_days(report: pl.DataFrame, *, accounts: Sequence[str], days: Sequenc
 
 
 def out_of_bounds(allocations: pl.DataFrame, *, step_cap: float, growth: float) -> pl.DataFrame:
-    """Proposals further from the current budget than one step, not above zero, or of an account whose total grows.
+    """Proposals further from the current budget than one step, emptied, or of an account whose total grows.
 
     `allocations` needs platform, account_id, current_budget and proposed_budget; `growth` is the fraction by which an
     account's total may grow (rounding).
@@ -57,7 +57,8 @@ def out_of_bounds(allocations: pl.DataFrame, *, step_cap: float, growth: float) 
     account = ["platform", "account_id"]
     too_far = (proposed - current).abs() > current * step_cap * (1 + 1e-9) + 1e-6
     grown = proposed.sum().over(account) > current.sum().over(account) * (1 + growth) + 1e-6
-    return allocations.filter(too_far | grown | (proposed <= 0) | proposed.is_null())
+    emptied = (proposed <= 0) & (current > 0)
+    return allocations.filter(too_far | grown | emptied | (proposed < 0) | proposed.is_null())
 
 
 def readiness(

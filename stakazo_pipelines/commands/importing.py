@@ -33,7 +33,7 @@ def import_command(
         str | None, typer.Option(help="The day the export was made (default: now); tells its age.")
     ] = None,
 ) -> None:
-    """Land an export in the lake; then materialize its days (`marts` first) in the UI or with `stakazo backfill`."""
+    """Land an export in the lake; then build its days in the UI or with `stakazo build`."""
     settings = Settings()
     when = datetime.now(UTC) if as_of is None else datetime.combine(parse_day(as_of), time(23, 59), UTC)
     report = import_file(
@@ -58,12 +58,12 @@ def chosen_mapping(file: Path | None, columns: list[str] | None) -> ColumnMappin
     return mapping_from_flags(columns) if columns else None
 
 
-def parse_day(text: str) -> date:
-    """An ISO day. Raises ConfigError naming the option."""
+def parse_day(text: str, name: str = "--as-of") -> date:
+    """An ISO day. Raises ConfigError naming the argument."""
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"--as-of {text!r} is not a day; write it as 2026-06-30") from None
+        raise ConfigError(f"{name} {text!r} is not a day; write it as 2026-06-30") from None
 
 
 def _print(report: ImportReport, console: Console) -> None:

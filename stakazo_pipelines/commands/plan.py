@@ -7,6 +7,7 @@ from typing import Annotated
 
 import polars as pl
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -19,7 +20,7 @@ from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
 from stakazo_pipelines.table_input import describe, read_table
 
-_SHOWN_ROWS = 40
+_SHOWN_ROWS = 25
 
 
 def plan(
@@ -109,25 +110,23 @@ def _write(frame: pl.DataFrame, out: Path) -> None:
 
 
 def _print(result: PlanResult, console: Console) -> None:
-    table = Table(title=f"budgets a day, from {result.as_of} on; intervals at 90 %", title_justify="left")
-    table.add_column("ad group", overflow="ellipsis", no_wrap=True, max_width=32)
-    for heading in ("now", "proposed", "change", "ROAS", "next unit earns", "gain a day"):
+    table = Table(
+        title=f"budgets a day, from {result.as_of} on", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("ad group", overflow="ellipsis", no_wrap=True, max_width=18)
+    for heading in ("now", "proposed", "ROAS (90 %)", "gain a day"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("state")
-    table.add_column("held by")
+    table.add_column("held by", no_wrap=True, min_width=12)
     rows = result.frame.sort("current_budget", descending=True)
     for row in rows.head(_SHOWN_ROWS).iter_rows(named=True):
-        change = row["proposed_budget"] / row["current_budget"] - 1 if row["current_budget"] else None
+        moves = row["proposed_budget"] != row["current_budget"]
         table.add_row(
             row["ad_group"],
             f"{row['current_budget']:,.2f}",
-            f"{row['proposed_budget']:,.2f}",
-            "" if not change else f"{change:+.0%}",
+            f"{row['proposed_budget']:,.2f}" if moves else "",
             _interval(row, "roas"),
-            _interval(row, "marginal_roas"),
-            "" if row["proposed_budget"] == row["current_budget"] else f"{row['expected_gain']:+,.2f}",
-            row["state"],
-            row["binding"],
+            f"{row['expected_gain']:+,.2f}" if moves else "",
+            row["binding"] if row["state"] == "ok" else row["state"],
         )
     console.print(table)
     if rows.height > _SHOWN_ROWS:
@@ -143,4 +142,4 @@ def _print(result: PlanResult, console: Console) -> None:
 
 def _interval(row: dict[str, float | None], name: str) -> str:
     middle, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
-    return "" if middle is None or low is None or high is None else f"{middle:.2f} ({low:.2f}-{high:.2f})"
+    return "" if middle is None or low is None or high is None else f"{middle:.2f} ({low:.1f}-{high:.1f})"
