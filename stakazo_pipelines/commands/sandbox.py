@@ -56,6 +56,8 @@ def running_sandbox(*, state: Path, seed: int, log: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _announced_url(process: "subprocess.Popen[str]", log: Path) -> str:
