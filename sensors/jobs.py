@@ -1,12 +1,9 @@
 """The jobs an analyst sees, schedules and starts by hand. Each is a selection of assets; partitions come from them."""
 
-from dagster import AssetSelection, define_asset_job, in_process_executor
+from dagster import AssetSelection, define_asset_job
 
 from assets.measurement import response_population
 from stakazo_pipelines.cycle.returns import POPULATION
-
-# A process per step would add seconds of start-up to steps that take a tenth of one; parallelism comes from runs.
-_EXECUTOR = in_process_executor
 
 INGEST_GROUPS = ("ingest", "staging", "marts")
 DECISION_GROUPS = ("measurement", "allocation", "publishing")
@@ -14,14 +11,12 @@ DECISION_GROUPS = ("measurement", "allocation", "publishing")
 ingest_job = define_asset_job(
     "ingest",
     selection=AssetSelection.groups(*INGEST_GROUPS),
-    executor_def=_EXECUTOR,
     description="Read every platform and rebuild the marts of the days in the partition range.",
 )
 
 decide_job = define_asset_job(
     "decide",
     selection=AssetSelection.groups(*DECISION_GROUPS) - AssetSelection.assets(response_population),
-    executor_def=_EXECUTOR,
     description=(
         "Estimate, allocate, decide, publish and verify for one report day. Only the newest complete day is published; "
         "for older days the same assets show what would have been done."
@@ -31,21 +26,18 @@ decide_job = define_asset_job(
 marts_job = define_asset_job(
     "build_marts",
     selection=AssetSelection.groups("staging", "marts"),
-    executor_def=_EXECUTOR,
     description="Rebuild the marts of some days from what is in the lake, for example after `stakazo import`.",
 )
 
 estimate_job = define_asset_job(
     "estimate",
     selection=AssetSelection.groups("measurement", "allocation") - AssetSelection.assets(response_population),
-    executor_def=_EXECUTOR,
     description="Estimate and propose for a report day, and decide; no platform is asked or written to.",
 )
 
 population_job = define_asset_job(
     "refit_population",
     selection=AssetSelection.assets(POPULATION),
-    executor_def=_EXECUTOR,
     description="Sample the population model anew (PyMC, about a minute).",
 )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dagster import Definitions, load_assets_from_modules
+from dagster import Definitions, in_process_executor, load_assets_from_modules
 
 from assets import allocation, measurement
 from assets.ingest import IMPORTED_INSIGHTS, ingest_assets
@@ -25,6 +25,8 @@ defs = Definitions(
         *load_assets_from_modules([measurement, allocation]),
         *[asset for platform in _platforms for asset in publishing_assets(platform)],
     ],
+    # A process per step would cost seconds for steps of a tenth of one; parallelism comes from runs.
+    executor=in_process_executor,
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=SENSORS,

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines import marts
-from stakazo_pipelines.errors import LakeError
+from stakazo_pipelines.errors import LakeError, MeasurementError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement import curves
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
@@ -65,12 +65,14 @@ def estimate_day(lake: Lake, policy: Policy, day: date) -> Estimates:
 
 
 def newest_population(lake: Lake, as_of: date) -> Population | None:
-    """The last good population on or before `as_of`, None when none was sampled yet."""
+    """The last good population on or before `as_of`; None when none was sampled yet, or an older version's."""
     days = lake.asset_days(POPULATION, until=as_of)
     if not days:
         return None
-    row = lake.read_asset(POPULATION, days[-1]).row(0, named=True)
-    return Population.from_json(row)
+    try:
+        return Population.from_json(lake.read_asset(POPULATION, days[-1]).row(0, named=True))
+    except MeasurementError:
+        return None  # other hyper-parameters: it is sampled anew with the next refit
 
 
 def refit_population(lake: Lake, policy: Policy, as_of: date) -> PopulationFit:

@@ -50,5 +50,5 @@ def test_stop_approve_and_roll_back_from_the_terminal(make_sandbox, make_home, b
     now, before = budgets(sandbox)
     assert now == before
     with home.operations().read() as session:
-        status = dict(session.execute(select(PlanRow.id, PlanRow.status)).tuples().all())
+        status = {row.id: row.status for row in session.scalars(select(PlanRow))}
     assert (status[plan.id], status[other.id]) == (PlanStatus.ROLLED_BACK, PlanStatus.AWAITING_APPROVAL)
