@@ -131,7 +131,9 @@ class ApiClient:
         body, torn = _decoded(response)
         reply = ApiReply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
         self._pacer.observe(self._dialect.usage(request, reply))
-        if torn and 300 <= response.status_code < 500 and response.status_code not in _TRY_AGAIN:
+        # A refusal that was cut off began as JSON; another server's page or a proxy's did not.
+        foreign = torn and not response.content.lstrip().startswith((b"{", b"["))
+        if foreign and 300 <= response.status_code < 500 and response.status_code not in _TRY_AGAIN:
             raise MalformedError("not an answer of this API; check the base URL", status=response.status_code)
         if torn:
             raise self._lost(request, "the answer is torn or not JSON", response.status_code)

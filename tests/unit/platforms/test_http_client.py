@@ -154,6 +154,13 @@ def test_a_page_that_is_no_api_answer_is_not_retried(clock):
     assert clock.slept == []
 
 
+def test_a_refusal_that_was_cut_off_is_asked_for_again(clock):
+    cut = httpx.Response(400, text='{"error": {"message": "Application request lim')
+    assert send(script(cut, ok({"id": "1"})), clock, GET).body == {"id": "1"}
+    with pytest.raises(UnknownOutcomeError):
+        send(script(httpx.Response(400, text='{"error": {"mess')), clock, POST)
+
+
 def test_a_query_in_the_path_is_sent_as_it_is_and_stays_out_of_messages(clock):
     seen = []
     raw = dataclasses.replace(GET, path="adAnalytics?ids=List(urn%3Ali%3A1)&token=abcdef")
