@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from datetime import date, timedelta
 from pathlib import Path
 
-from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
 
 from sensors.jobs import decide_job, estimate_job, ingest_job, marts_job, population_job
 from sensors.schedules import RANGE_END, RANGE_START, daily_tags
@@ -81,9 +81,13 @@ class Driver:
                 instance=self._instance, tags=tags, raise_on_error=False, run_config=_QUIET
             )
         if not result.success:
-            failures = [
-                f"{event.step_key}: {event.step_failure_data.error.message.splitlines()[0]}"
-                for event in result.all_events
-                if event.is_step_failure and event.step_failure_data.error
-            ]
+            failures = [_root_cause(event) for event in result.all_events if event.is_step_failure]
             raise RunFailedError(f"run {result.run_id} of job {job} failed: {'; '.join(failures) or 'see its log'}")
+
+
+def _root_cause(event: DagsterEvent) -> str:
+    """The step and the innermost error's words on one line: the outer ones only say that a step failed."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {'no reason given' if error is None else ' '.join(error.message.split())}"
