@@ -1,8 +1,6 @@
 """The marts: dbt models over the lake, one Dagster asset each, their dbt tests as asset checks."""
 
 import os
-import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,40 +8,33 @@ from typing import Any
 from dagster import (
     AssetCheckKey,
     AssetCheckResult,
+    AssetCheckSeverity,
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     AssetSpec,
-    Output,
+    Failure,
+    MaterializeResult,
 )
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from assets.ingest import IMPORTED_INSIGHTS, OWNERS
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from resources import LakeResource, PolicyResource
+from resources.dbt import DbtResource, DbtResult
 from stakazo_pipelines.cycle.returns import learned_maturity
 from stakazo_pipelines.marts import MART_MODELS, build_lock, promote_build, request_days
 from stakazo_pipelines.settings import Settings
 
-# Each home has its own parse: dbt ties one to the lake it was made with, and parses anew for every other.
-_HOME = Settings().home.resolve()
-_TARGET = _HOME / "dbt"
-os.environ.setdefault("STAKAZO_LAKE", str(_HOME / "lake"))
-os.environ["DBT_TARGET_PATH"] = str(_TARGET)
-DBT_PROJECT = DbtProject(project_dir=Path(__file__).resolve().parents[1] / "dbt", target_path=_TARGET)
+_PROJECT = Path(__file__).resolve().parents[1] / "dbt"
+_UNIQUE_ID = "dagster_dbt/unique_id"
 
 
-def dbt_resource() -> DbtCliResource:
-    """Dbt from our own environment, whether or not that is on the PATH."""
-    return DbtCliResource(project_dir=DBT_PROJECT, dbt_executable=str(Path(sys.executable).with_name("dbt")))
-
-
-def _parse_when_stale() -> None:
-    manifest = DBT_PROJECT.manifest_path
-    sources = [path for path in DBT_PROJECT.project_dir.rglob("*") if path.suffix in {".sql", ".yml"}]
-    newest = max(path.stat().st_mtime for path in sources)
-    if not manifest.exists() or manifest.stat().st_mtime < newest:
-        dbt_resource().cli(["parse", "--quiet"], target_path=manifest.parent).wait()
+def dbt_resource(settings: Settings) -> DbtResource:
+    """Dbt over the home's lake. Each home has its own parse: dbt ties one to its lake, and parses anew for another."""
+    home = settings.home.resolve()
+    os.environ.setdefault("STAKAZO_LAKE", str(home / "lake"))
+    return DbtResource(project=str(_PROJECT), target=str(home / "dbt"))
 
 
 class _Translator(DagsterDbtTranslator):
@@ -73,47 +64,62 @@ class _Translator(DagsterDbtTranslator):
         )
 
 
-def mart_assets(platforms: Sequence[str]) -> AssetsDefinition:
-    """All dbt models as one step: a daily run starts dbt once."""
-    _parse_when_stale()
+def mart_assets(platforms: Sequence[str], dbt: DbtResource) -> AssetsDefinition:
+    """All dbt models as one step: staging lives in memory, so a mart re-run by itself still builds all models."""
+    dbt.parse_when_stale()
 
     @dbt_assets(
-        manifest=DBT_PROJECT.manifest_path,
-        project=DBT_PROJECT,
+        manifest=dbt.manifest,
+        project=DbtProject(project_dir=dbt.project, target_path=dbt.target),
         name="marts",
         dagster_dbt_translator=_Translator(platforms),
         partitions_def=REPORT_DAYS,
         backfill_policy=RANGE_RUNS,
     )
     def marts(
-        context: AssetExecutionContext, dbt: DbtCliResource, lake: LakeResource, policy: PolicyResource
-    ) -> Iterator[Any]:
-        opened, rules = lake.open(), policy.load()
+        context: AssetExecutionContext, dbt: DbtResource, lake: LakeResource, policy: PolicyResource
+    ) -> Iterator[MaterializeResult | AssetCheckResult]:
+        opened = lake.open()
         days = as_days(list(context.partition_keys))
+        os.environ["STAKAZO_RECONCILIATION_TOLERANCE"] = str(policy.load().ingest.reconciliation_tolerance)
         with build_lock(opened):
-            torn = request_days(opened, days, maturity=learned_maturity(opened, days[-1]))
-            for file in torn:
+            for file in request_days(opened, days, maturity=learned_maturity(opened, days[-1])):
                 context.log.warning(f"{file.path} is torn ({file.reason}); the vintage before it is used")
-            # Staging lives in memory, so a mart re-run by itself still builds all models; only what was asked for is
-            # reported. Events are handed on once the days are in place: a killed build has then reported nothing.
-            os.environ["STAKAZO_RECONCILIATION_TOLERANCE"] = str(rules.ingest.reconciliation_tolerance)
-            build = dbt.cli(_build_arguments(context.is_subset), context=context)
-            events = list(build.stream())
-            promote_build(opened, MART_MODELS, days)
-            shutil.rmtree(build.target_path)  # a copy of the parse for this run alone
-        yield from (event for event in events if _asked_for(context, event))
+            results = {result.unique_id: result for result in dbt.build()}
+            failed = [result for result in results.values() if result.failed]
+            # Told only once the days are in place: a killed or failed build has then reported no new mart.
+            rows = {} if failed else promote_build(opened, MART_MODELS, days)
+        if not failed:
+            yield from _materialized(context, results, rows)
+        yield from _checked(context, results)
+        if failed:
+            told = "; ".join(f"{result.unique_id}: {result.message}" for result in failed if result.status != "skipped")
+            raise Failure(f"the marts are left as they were: {told}")
 
     return marts
 
 
-def _build_arguments(subset: bool) -> list[str]:
-    # Unit tests check the models' logic, not the data: `make test` runs them once, a daily run need not.
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
-    return [*arguments, "--select", "fqn:*"] if subset else arguments
+def _materialized(
+    context: AssetExecutionContext, results: Mapping[str, DbtResult], rows: Mapping[str, int]
+) -> Iterator[MaterializeResult]:
+    keys = {spec.metadata[_UNIQUE_ID]: spec.key for spec in context.assets_def.specs}
+    for result in results.values():  # in the order dbt finished them, which is upstream first
+        key = keys.get(result.unique_id)
+        if key is not None and key in context.selected_asset_keys:
+            name = key.path[-1]
+            counted = {"dagster/row_count": rows[name]} if name in rows else {}
+            yield MaterializeResult(asset_key=key, metadata={"seconds": result.seconds, **counted})
 
 
-def _asked_for(context: AssetExecutionContext, event: Any) -> bool:
-    if isinstance(event, AssetCheckResult) and event.asset_key and event.check_name:
-        return AssetCheckKey(event.asset_key, event.check_name) in context.selected_asset_check_keys
-    key = context.asset_key_for_output(event.output_name) if isinstance(event, Output) else event.asset_key
-    return key in context.selected_asset_keys
+def _checked(context: AssetExecutionContext, results: Mapping[str, DbtResult]) -> Iterator[AssetCheckResult]:
+    for spec in context.assets_def.check_specs:
+        result = results.get(spec.metadata[_UNIQUE_ID])
+        if result is None or AssetCheckKey(spec.asset_key, spec.name) not in context.selected_asset_check_keys:
+            continue
+        yield AssetCheckResult(
+            asset_key=spec.asset_key,
+            check_name=spec.name,
+            passed=result.status == "pass",
+            severity=AssetCheckSeverity.WARN if result.status == "warn" else AssetCheckSeverity.ERROR,
+            metadata={"bad_rows": result.failures, "message": result.message},
+        )

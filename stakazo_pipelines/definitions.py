@@ -16,12 +16,13 @@ from stakazo_pipelines.settings import Settings
 
 _settings = Settings()
 _platforms = load_policy(Path(_settings.policy_file)).platforms
+_dbt = dbt_resource(_settings)
 
 defs = Definitions(
     assets=[
         IMPORTED_INSIGHTS,
         *[asset for platform in _platforms for asset in ingest_assets(platform)],
-        mart_assets(_platforms),
+        mart_assets(_platforms, _dbt),
         *load_assets_from_modules([measurement, allocation]),
         *[asset for platform in _platforms for asset in publishing_assets(platform)],
     ],
@@ -32,7 +33,7 @@ defs = Definitions(
     sensors=SENSORS,
     resources={
         "clock": ClockResource(sandbox_url=_settings.sandbox_url),
-        "dbt": dbt_resource(),
+        "dbt": _dbt,
         "lake": LakeResource(root=str(_settings.lake_root.resolve())),
         "operations": OperationsResource(),
         "platforms": PlatformsResource(sandbox_url=_settings.sandbox_url),

@@ -4,6 +4,7 @@ PyMC, ArviZ and nutpie are imported at call time only: loading definitions must 
 weekly steps here (daily in the filter), which says the same about the population and samples much faster.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -108,7 +109,10 @@ def sample_population(
     chosen = known.filter(pl.col("arm_id").is_in(subsample(known, max_arms, seed).implode()))
     panel = build_panel(arm_days=chosen, arms=arms_of(chosen), as_of=until, window_days=window_days, maturity=maturity)
     valued = fit_value(panel, defaults, defaults)
-    trace = _sample(_model(panel, valued, defaults), seed=seed, draws=draws, tune=tune, chains=chains, cores=cores)
+    with warnings.catch_warnings():
+        # nutpie compiles with Numba; the BLAS that PyTensor misses is that of a backend which is not used here.
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS", category=UserWarning)
+        trace = _sample(_model(panel, valued, defaults), seed=seed, draws=draws, tune=tune, chains=chains, cores=cores)
     population = _read(trace, valued)
     return replace(population, arms=len(panel.arms), source="nuts"), _diagnose(trace)
 
