@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -68,9 +69,12 @@ class Sandbox:
             f"{self.url}/sandbox/faults", json={"kind": kind, "path": path, **options}, timeout=30
         ).raise_for_status()
 
-    def fired(self) -> dict[str, int]:
-        rules = httpx.get(f"{self.url}/sandbox/faults", timeout=30).json()["faults"]
-        return {rule["kind"]: rule["fired"] for rule in rules}
+    def fired(self) -> Counter[str]:
+        """How often each kind of fault struck."""
+        struck: Counter[str] = Counter()
+        for rule in httpx.get(f"{self.url}/sandbox/faults", timeout=30).json()["faults"]:
+            struck[rule["kind"]] += rule["fired"]
+        return struck
 
     def heal(self) -> None:
         httpx.delete(f"{self.url}/sandbox/faults", timeout=30).raise_for_status()
@@ -82,9 +86,6 @@ class Sandbox:
         """Everything that the API applied, oldest first."""
         writes: list[dict[str, Any]] = httpx.get(f"{self.url}/sandbox/journal", timeout=30).json()["writes"]
         return writes
-
-    def requests(self) -> int:
-        return int(httpx.get(f"{self.url}/sandbox/requests", timeout=30).json()["total"])
 
     def newest_day(self) -> date:
         """The newest day that has ended everywhere, as the daily schedule has it."""

@@ -3,9 +3,12 @@
 backfill:SINCE:UNTIL  marts:SINCE:UNTIL  estimate:DAY  decide[:DAY]  ingest[:DAY]  advance
 """
 
+import asyncio
 import os
 import sys
+import time
 from datetime import date
+from typing import Any
 
 from dagster import DagsterInstance
 
@@ -13,8 +16,26 @@ from stakazo_pipelines.commands.home import prepare_home
 from stakazo_pipelines.commands.world import SandboxWorld
 from stakazo_pipelines.errors import StakazoError
 from stakazo_pipelines.ingest import last_complete_day
+from stakazo_pipelines.platforms import registry
+from stakazo_pipelines.platforms.meta import MetaAdPlatform
 from stakazo_pipelines.runtime import Runtime
 from stakazo_pipelines.settings import Settings
+
+
+class Haste:
+    """The waits that a platform asks for (whole minutes, at Meta) take no time, but count as taken."""
+
+    waited = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.waited += seconds
+        await asyncio.sleep(0)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.waited
+
+    def open(self, **where: Any) -> MetaAdPlatform:
+        return MetaAdPlatform(**where, sleep=self.sleep, monotonic=self.monotonic)
 
 
 def say(what: str) -> None:
@@ -24,6 +45,7 @@ def say(what: str) -> None:
 
 def main(steps: list[str]) -> None:
     """Run the steps in order; an error of ours ends them with status 1 and one line."""
+    registry.PLATFORMS = {"meta": Haste().open}
     prepare_home(Settings())
     os.environ["STAKAZO_LAKE"] = os.environ["E2E_LAKE"]  # leads to this home's lake; dbt was parsed with it
     runtime = Runtime(Settings())

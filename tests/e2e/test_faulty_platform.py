@@ -20,15 +20,17 @@ def count(lake):
 def test_passing_faults_leave_no_trace_in_the_marts(make_sandbox, make_home, baseline):
     sandbox = make_sandbox()
     home = make_home(sandbox)
-    sandbox.fault("throttle", probability=0.3, times=2, retry_after_s=1, seed=1)
-    sandbox.fault("server_error", probability=0.3, times=2, seed=2)
-    sandbox.fault("server_error", probability=0.2, times=1, body="html", status=502, seed=3)
-    sandbox.fault("truncated_json", probability=0.3, times=2, seed=4)
-    sandbox.fault("timeout", probability=0.3, times=1, seconds=1, seed=5)
+    sandbox.fault("throttle", path="insights", probability=0.5, times=2, seed=1)
+    sandbox.fault("server_error", path="insights", probability=0.5, times=2, seed=2)
+    sandbox.fault("truncated_json", path="insights", probability=0.5, times=2, seed=3)
+    sandbox.fault("timeout", path="insights", probability=0.5, times=1, seconds=1, seed=4)
+    sandbox.fault("truncated_json", path="campaigns", times=1)
+    sandbox.fault("server_error", path="adsets", times=1, body="html", status=502)
+    sandbox.fault("throttle", path="ads$", times=1, code=4)
 
     home.drive(baseline.backfill)
 
-    assert {"throttle", "server_error", "truncated_json", "timeout"} <= {k for k, n in sandbox.fired().items() if n}
+    assert sandbox.fired() == {"throttle": 3, "server_error": 3, "truncated_json": 3, "timeout": 1}
     for model in MART_MODELS:
         assert_frame_equal(home.mart(model).drop("fetched_at"), baseline.mart(model).drop("fetched_at"))
 
