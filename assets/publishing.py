@@ -111,8 +111,8 @@ def _shown(report: PublishReport, recorded: pl.DataFrame) -> MaterializeResult:
     )
     plans = pl.DataFrame(
         [
-            {"account": plan.account_id, "status": plan.status.value, "plan": plan.plan_id, "digest": plan.digest,
-             "changes": len(plan.actions), "reason": plan.reason}
+            {"account": plan.account_id, "status": plan.status.value, "changes": len(plan.actions),
+             "reason": plan.reason, "plan": plan.plan_id, "digest": plan.digest}
             for plan in report.plans
         ]
     )  # fmt: skip

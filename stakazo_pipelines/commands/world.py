@@ -94,7 +94,7 @@ def intervals_that_hold(estimates: pl.DataFrame, truth: list[dict[str, Any]]) ->
 def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[int, int]], *, title: str) -> Table:
     """One row an account; `changes` has the changes sent and verified by account."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("account")
+    table.add_column("account", no_wrap=True, min_width=14)
     for heading in (
         "spend", "value", "ROAS\nbefore", "ROAS\nnow", "gain on\nleaving\nalone", "best\npossible\ngain",
         "share\ncaptured", "changes\nverified",
@@ -111,7 +111,7 @@ def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[in
             f"{one.gain:+.1%}",
             f"{one.possible:+.1%}",
             f"{one.captured:.0%}",
-            f"{verified} of {sent}",
+            f"{verified}/{sent}",
         )
     return table
 

@@ -1,7 +1,7 @@
 """When to send again and after how long: the server's wait if it gave one, else exponential with jitter.
 
 Only decides; the client sleeps, with a sleep handed in, so that tests need no real time and the total is bounded
-before it is spent. (stamina and its like sleep by themselves.)
+before it is spent. (Libraries such as stamina sleep by themselves.)
 """
 
 import random
