@@ -55,7 +55,7 @@ def budget_allocations(
     with operations.open() as database:
         for day in as_days(list(context.partition_keys)):
             now = clock.now()
-            accounts = known_accounts(opened, now.date())
+            accounts = known_accounts(opened, now.date() + timedelta(days=1))  # some zones are a day ahead
             ledgers = platform_ledgers(database, accounts, now=now)
             result = allocate_day(opened, rules, day, accounts=accounts, ledgers=ledgers)
             opened.write_asset(ALLOCATIONS, day, result.frame)
