@@ -46,6 +46,7 @@ def publishing_assets(platform: str) -> Sequence[AssetsDefinition]:
             AssetCheckSpec(
                 "verified",
                 asset=[platform, "publish_actions"],
+                blocking=True,
                 description="Every change that was sent was read back as asked, or waits for a person by policy.",
             )
         ],

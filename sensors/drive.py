@@ -1,4 +1,4 @@
-"""Starting the same jobs as the schedules do, from one process: for `stakazo run` and `stakazo backfill`.
+"""Starting the same jobs as the schedules do, from one process: for `stakazo run` and `stakazo build`.
 
 A run that Dagster launches takes ten seconds to start; in one warm process it takes a fraction of one.
 """
@@ -8,11 +8,10 @@ from contextlib import redirect_stdout
 from datetime import date, timedelta
 from pathlib import Path
 
-from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+from dagster import DagsterEvent, DagsterInstance, Definitions, ExecuteInProcessResult
 
 from sensors.jobs import decide_job, estimate_job, ingest_job, marts_job, population_job
 from sensors.schedules import RANGE_END, RANGE_START, daily_tags
-from stakazo_pipelines.definitions import defs
 from stakazo_pipelines.errors import StakazoError
 from stakazo_pipelines.policy import Policy
 
@@ -35,12 +34,15 @@ def day_ranges(since: date, until: date, *, days_per_run: int) -> Iterator[tuple
 
 
 class Driver:
-    """Runs jobs one after the other in an instance; `say` is told what is about to run.
+    """Runs the definitions' jobs one after the other in an instance; `say` is told what is about to run.
 
     What steps print (dbt is talkative) goes to the file `log`, besides Dagster's own compute logs.
     """
 
-    def __init__(self, instance: DagsterInstance, policy: Policy, say: Callable[[str], None], *, log: Path) -> None:
+    def __init__(
+        self, defs: Definitions, instance: DagsterInstance, policy: Policy, say: Callable[[str], None], *, log: Path
+    ) -> None:
+        self._defs = defs
         self._instance = instance
         self._policy = policy
         self._say = say
@@ -77,7 +79,7 @@ class Driver:
 
     def _run(self, job: str, tags: dict[str, str]) -> None:
         with self._log.open("a", encoding="utf-8") as log, redirect_stdout(log):
-            result: ExecuteInProcessResult = defs.resolve_job_def(job).execute_in_process(
+            result: ExecuteInProcessResult = self._defs.resolve_job_def(job).execute_in_process(
                 instance=self._instance, tags=tags, raise_on_error=False, run_config=_QUIET
             )
         if not result.success:

@@ -27,10 +27,11 @@ def build(
     from dagster import DagsterInstance
 
     from sensors.drive import Driver
+    from stakazo_pipelines.definitions import defs
 
     runtime = Runtime(settings)
     with DagsterInstance.get() as instance:
-        driver = Driver(instance, runtime.policy(), console.print, log=settings.home / "run.log")
+        driver = Driver(defs, instance, runtime.policy(), console.print, log=settings.home / "run.log")
         driver.rebuild_marts(first, last)
         driver.estimate(last)
     lake = runtime.lake()

@@ -35,6 +35,7 @@ def _run_on(url: str, runtime: Runtime, *, days: int, history_days: int) -> None
     from dagster import DagsterInstance
 
     from sensors.drive import Driver
+    from stakazo_pipelines.definitions import defs
 
     console, started = Console(), time.monotonic()
     world, began = SandboxWorld(url), runtime.now()
@@ -43,7 +44,7 @@ def _run_on(url: str, runtime: Runtime, *, days: int, history_days: int) -> None
         console.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {what}")
 
     with DagsterInstance.get() as instance:
-        driver = Driver(instance, runtime.policy(), say, log=runtime.settings.home / "run.log")
+        driver = Driver(defs, instance, runtime.policy(), say, log=runtime.settings.home / "run.log")
         newest = _newest_day(runtime)
         missing = _missing_days(runtime, newest, history_days)
         if missing:

@@ -52,10 +52,11 @@ def main(steps: list[str]) -> None:
 
     from sensors.drive import Driver
     from sensors.schedules import LAST_ZONE
+    from stakazo_pipelines.definitions import defs
 
     with DagsterInstance.get() as instance:
         home = runtime.settings.home
-        driver = Driver(instance, runtime.policy(), say, log=home / "runs.log")
+        driver = Driver(defs, instance, runtime.policy(), say, log=home / "runs.log")
         for step in steps:
             name, *texts = step.split(":")
             days = [date.fromisoformat(text) for text in texts]
