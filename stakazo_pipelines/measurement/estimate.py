@@ -110,7 +110,16 @@ def estimate(
     evidence = _evidence(panel, as_of, population.memory_days)
     returns = _returns(panel, posterior, settings.target_roas)
     listed = pl.concat([panel.arms, evidence, returns], how="horizontal").head(len(arms))
-    frame = listed.with_columns(
+    # Delivery before the window teaches nothing, but tells that the arm stopped: it is stale, not new.
+    seen = (
+        arm_days.filter(pl.col("date_day") <= as_of, pl.col("spend") > 0)
+        .group_by("arm_id")
+        .agg(seen=pl.col("date_day").max())
+    )
+    dated = listed.join(seen, on="arm_id", how="left", maintain_order="left").with_columns(
+        pl.coalesce("last_day", "seen").alias("last_day")
+    )
+    frame = dated.with_columns(
         _state(as_of, settings).alias("state"), pl.lit(as_of).alias("as_of"), pl.col("maturity").round(6)
     )
     return Estimates.from_frame(frame)

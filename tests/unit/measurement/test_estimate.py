@@ -133,6 +133,7 @@ def test_a_brand_new_arm_leans_on_its_campaign_with_a_wide_interval() -> None:
     ("days", "expected"),
     [
         (days_of(last=AS_OF - timedelta(days=10)), "stale"),
+        (days_of(last=AS_OF - timedelta(days=200)), "stale"),  # stopped before the window began
         (days_of(days=3), "insufficient"),
         (days_of(days=40, conversions=0.05), "insufficient"),
         (days_of(days=40), "ok"),
