@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -68,9 +69,8 @@ def parse_day(text: str, name: str = "--as-of") -> date:
 
 def _print(report: ImportReport, console: Console) -> None:
     days = report.days
-    facts = Table(
-        title=f"{report.source}: {report.layout} layout, {report.level} level", show_header=False, min_width=60
-    )
+    title = f"{Path(report.source).name}: {report.layout} layout, {report.level} level"
+    facts = Table(title=title, title_justify="left", show_header=False, box=SIMPLE)
     for name, value in (
         ("rows accepted", f"{report.accepted:,}"),
         ("rows added up into another", f"{report.merged:,}"),

@@ -113,7 +113,7 @@ def _print(result: PlanResult, console: Console) -> None:
     table = Table(
         title=f"budgets a day, from {result.as_of} on", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
-    table.add_column("ad group", overflow="ellipsis", no_wrap=True, max_width=18)
+    table.add_column("ad group", overflow="ellipsis", no_wrap=True, max_width=max(18, console.width - 62))
     for heading in ("now", "proposed", "ROAS (90 %)", "gain a day"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("held by", no_wrap=True, min_width=12)
