@@ -15,6 +15,8 @@ from filelock import FileLock
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
 
+from stakazo_pipelines.operations.tables import VERSION_TABLE
+
 SCRIPTS = Path(__file__).parent / "migrations"
 _ADVISORY_KEY = 7_236_501  # any number, the same in every process
 
@@ -32,7 +34,7 @@ def migrate(engine: Engine) -> None:
 
 
 def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
 
 
 @contextmanager

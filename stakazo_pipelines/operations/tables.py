@@ -13,6 +13,9 @@ from stakazo_pipelines.vocabulary import Level
 
 _Serial = BigInteger().with_variant(Integer(), "sqlite")
 
+# Dagster may keep its own tables, and its own alembic_version, in the same PostgreSQL database.
+VERSION_TABLE = "stakazo_version"
+
 
 class Base(DeclarativeBase):
     metadata = MetaData(

@@ -84,14 +84,14 @@ def test_only_the_composition_root_knows_dagster_and_commands_that_start_runs_im
     assert all(lazy and path.startswith("stakazo_pipelines/commands/") for path, lazy in others), others
 
 
-def test_only_what_drives_runs_imports_the_definitions():
+def test_only_commands_import_the_definitions_they_run():
     importing = {
         where(path)
         for path in sources(*TOP)
         for module, _ in imports(path)
         if module.startswith("stakazo_pipelines.definitions")
     }
-    assert importing == {"sensors/drive.py"}
+    assert importing == {"stakazo_pipelines/commands/build.py", "stakazo_pipelines/commands/run.py"}
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))

@@ -2,7 +2,9 @@
 
 from alembic import context
 
-from stakazo_pipelines.operations.tables import Base
+from stakazo_pipelines.operations.tables import VERSION_TABLE, Base
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata, version_table=VERSION_TABLE
+)
 context.run_migrations()

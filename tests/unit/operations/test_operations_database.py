@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, select, text
 
 from stakazo_pipelines.errors import IllegalTransitionError, OperationsError, PublishError
 from stakazo_pipelines.operations import ActionStatus, PlanStatus, controls, open_operations, plans
-from stakazo_pipelines.operations.tables import ActionRow, Base, ControlRow, EventRow, PlanRow
+from stakazo_pipelines.operations.tables import VERSION_TABLE, ActionRow, Base, ControlRow, EventRow, PlanRow
 from stakazo_pipelines.vocabulary import Level
 
 NOW = datetime(2026, 7, 1, 9, 0, 0, 123456, tzinfo=UTC)
@@ -216,7 +216,7 @@ def test_opening_again_keeps_what_is_there(operations_url):
 def test_the_migrations_make_the_tables_that_the_code_describes(operations, operations_url):
     engine = create_engine(operations_url)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        context = MigrationContext.configure(connection, opts={"compare_type": False, "version_table": VERSION_TABLE})
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
 
