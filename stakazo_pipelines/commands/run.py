@@ -12,6 +12,7 @@ from stakazo_pipelines.commands.changes import sent_and_verified
 from stakazo_pipelines.commands.home import prepare_home
 from stakazo_pipelines.commands.sandbox import running_sandbox
 from stakazo_pipelines.commands.world import SandboxWorld, outcome_table
+from stakazo_pipelines.marts import mart_days
 from stakazo_pipelines.runtime import Runtime
 from stakazo_pipelines.settings import Settings
 
@@ -72,7 +73,6 @@ def _newest_day(runtime: Runtime) -> date:
 
 
 def _missing_days(runtime: Runtime, newest: date, history_days: int) -> list[date]:
+    """Days without a mart: a run killed after it read a day and before it built it has to do both again."""
     wanted = [newest - timedelta(days=back) for back in range(history_days)]
-    lake = runtime.lake()
-    present = set.intersection(*(lake.raw_days(platform, "insights_ad") for platform in runtime.policy().platforms))
-    return sorted(set(wanted) - present)
+    return sorted(set(wanted) - set(mart_days(runtime.lake(), "ad_reporting__ad_report")))

@@ -11,6 +11,7 @@ from matplotlib.ticker import EngFormatter
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from stakazo_pipelines.errors import ConfigError
 from stakazo_pipelines.vocabulary import ArmState
 
 
@@ -49,7 +50,13 @@ class SandboxWorld:
         self._url = url
 
     def advance_day(self) -> None:
-        httpx.post(f"{self._url}/sandbox/clock", json={"advance_days": 1}, timeout=120).raise_for_status()
+        """Raises ConfigError where the world has reached today: it knows no future."""
+        answer = httpx.post(f"{self._url}/sandbox/clock", json={"advance_days": 1}, timeout=120)
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            raise ConfigError(
+                f"the sandbox cannot go on ({answer.json()['error']}); start anew in an empty STAKAZO_HOME"
+            )
+        answer.raise_for_status()
 
     def truth(self) -> list[dict[str, Any]]:
         """True curve facts of every arm at its budget of now, over the next 7 days."""
