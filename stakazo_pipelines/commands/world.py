@@ -103,8 +103,8 @@ def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[in
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("account", no_wrap=True, min_width=14)
     for heading in (
-        "spend", "value", "ROAS\nbefore", "ROAS\nnow", "gain on\nleaving\nalone", "best\npossible\ngain",
-        "share\ncaptured", "changes\nverified",
+        "spend", "value", "ROAS\nbefore", "ROAS\nnow", "gain on\nleaving\nalone", "best\ngain",
+        "share\nof best", "changes\nverified",
     ):  # fmt: skip
         table.add_column(heading, justify="right", no_wrap=True)
     for one in outcomes:
@@ -124,8 +124,8 @@ def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[in
 
 
 def _compact(amount: float) -> str:
-    """Three digits and a thousands letter, so that a row fits a terminal: 9,487,210 is 9.49M."""
-    return EngFormatter(places=2, sep="")(amount)
+    """A thousands letter instead of digits, so that a row fits a terminal: 9,487,210 is 9.5M."""
+    return EngFormatter(places=1, sep="")(amount)
 
 
 def _ratio(result: Mapping[str, float]) -> float:
