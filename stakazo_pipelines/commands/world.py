@@ -103,8 +103,8 @@ def outcome_table(outcomes: list[AccountOutcome], changes: Mapping[str, tuple[in
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("account", no_wrap=True, min_width=14)
     for heading in (
-        "spend", "value", "ROAS\nbefore", "ROAS\nnow", "gain on\nleaving\nalone", "best\ngain",
-        "share\nof best", "changes\nverified",
+        "spend", "value", "ROAS\nbefore", "ROAS\nnow", "gain\nover\nalone", "best\ngain",
+        "share\nof it", "changes\ndone",
     ):  # fmt: skip
         table.add_column(heading, justify="right", no_wrap=True)
     for one in outcomes:
