@@ -11,7 +11,7 @@ from assets.metadata import table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from assets.pictures import budget_moves, by_weight
 from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
-from stakazo_pipelines.cycle.budgets import ALLOCATIONS, allocate_day, known_accounts, platform_ledgers
+from stakazo_pipelines.cycle.budgets import ALLOCATIONS, allocate_day, held_entities, known_accounts, platform_ledgers
 from stakazo_pipelines.cycle.changes import decide
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.marts import with_names
@@ -57,7 +57,8 @@ def budget_allocations(
             now = clock.now()
             accounts = known_accounts(opened, now.date() + timedelta(days=1))  # some zones are a day ahead
             ledgers = platform_ledgers(database, accounts, now=now)
-            result = allocate_day(opened, rules, day, accounts=accounts, ledgers=ledgers)
+            held = held_entities(database, accounts, now=now)
+            result = allocate_day(opened, rules, day, accounts=accounts, ledgers=ledgers, held=held)
             opened.write_asset(ALLOCATIONS, day, result.frame)
     violations = out_of_bounds(
         result.frame, step_cap=rules.allocation.step_cap, growth=rules.guardrails.max_budget_growth

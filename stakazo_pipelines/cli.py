@@ -7,7 +7,7 @@ from rich.console import Console
 
 from stakazo_pipelines.commands.build import build
 from stakazo_pipelines.commands.importing import import_command
-from stakazo_pipelines.commands.operate import approve, resume, rollback, status, stop
+from stakazo_pipelines.commands.operate import approve, history, hold, release, resume, rollback, status, stop
 from stakazo_pipelines.commands.plan import plan
 from stakazo_pipelines.commands.run import run
 from stakazo_pipelines.commands.sandbox import sandbox_app
@@ -26,7 +26,7 @@ _app.command()(up)
 _app.command()(simulate)
 _app.command()(plan)
 _app.command("import")(import_command)
-for _command in (build, status, approve, rollback, stop, resume):
+for _command in (build, status, history, approve, rollback, hold, release, stop, resume):
     _app.command()(_command)
 _app.add_typer(sandbox_app, name="sandbox")
 

@@ -10,8 +10,6 @@ StakazoError
 ├── OperationsError           the operations database refuses
 │   └── IllegalTransitionError  a state machine was asked for a move it does not have
 ├── PublishError              a change may not be published
-│   ├── EmergencyStopError    the stop switch is on
-│   ├── GuardrailError        a cumulative cap would be exceeded
 │   ├── ApprovalError         no approval, an expired one, or one of another digest
 │   └── ConflictError         the platform holds neither the old nor the new value
 └── PlatformError             an ad platform's API said no, or said nothing
@@ -75,14 +73,6 @@ class IllegalTransitionError(OperationsError):
 
 class PublishError(StakazoError):
     """A change may not be published."""
-
-
-class EmergencyStopError(PublishError):
-    """The stop switch is on."""
-
-
-class GuardrailError(PublishError):
-    """A cumulative cap would be exceeded."""
 
 
 class ApprovalError(PublishError):

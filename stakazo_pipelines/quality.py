@@ -38,15 +38,6 @@ def unreconciled(account_report: pl.DataFrame, ad_report: pl.DataFrame, *, toler
     return joined.with_columns(gap=gap).filter(pl.col("gap") > tolerance).sort(keys)
 
 
-def missing_days(report: pl.DataFrame, *, accounts: Sequence[str], days: Sequence[date]) -> pl.DataFrame:
-    """Account-days without a report: account_id, date_day. `report` needs both columns."""
-    wanted = pl.DataFrame(
-        {"account_id": list(accounts), "date_day": [list(days)] * len(accounts)},
-        schema={"account_id": pl.Utf8, "date_day": pl.List(pl.Date)},
-    ).explode("date_day")
-    return wanted.join(report.select("account_id", "date_day").unique(), on=["account_id", "date_day"], how="anti")
-
-
 def out_of_bounds(allocations: pl.DataFrame, *, step_cap: float, growth: float) -> pl.DataFrame:
     """Proposals further from the current budget than one step, emptied, or of an account whose total grows.
 

@@ -1,13 +1,16 @@
 """The project's home: folders, the instance's dagster.yaml, and the environment that child processes need."""
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
 
+from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.settings import Settings
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+_ABANDONED = timedelta(hours=1)  # no writer takes that long: what is older was left by a killed one
 DAGSTER_POSTGRES_ENV = "STAKAZO_DAGSTER_POSTGRES_URL"  # the URL itself holds a password: the file only names this
 
 
@@ -15,6 +18,7 @@ def prepare_home(settings: Settings) -> None:
     """Make the folders, write DAGSTER_HOME/dagster.yaml and point this process (and its children) at it all."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     settings.lake_root.mkdir(parents=True, exist_ok=True)
+    Lake(settings.lake_root).sweep(before=datetime.now(UTC) - _ABANDONED)
     instance = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     url = settings.operations_url
     if url.get_backend_name() == "postgresql":

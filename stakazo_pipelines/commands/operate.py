@@ -6,17 +6,22 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import ColumnElement, select
 
-from stakazo_pipelines.errors import OperationsError
+from stakazo_pipelines.decisions.candidate import Module
+from stakazo_pipelines.errors import ConfigError, OperationsError
 from stakazo_pipelines.operations import Operations, controls
+from stakazo_pipelines.operations.journal import events_of
+from stakazo_pipelines.operations.plans import get_plan
 from stakazo_pipelines.operations.tables import PlanRow
 from stakazo_pipelines.publishing.publisher import Publisher
-from stakazo_pipelines.publishing.store import PlanResult
+from stakazo_pipelines.publishing.store import PlanResult, result_of
 from stakazo_pipelines.runtime import Runtime
 from stakazo_pipelines.settings import Settings
+from stakazo_pipelines.vocabulary import Level
 
 Who = Annotated[str, typer.Option(help="Who does this; goes on record.", default_factory=getpass.getuser)]
 Why = Annotated[str, typer.Option(help="Why; goes on record.")]
@@ -47,6 +52,51 @@ def status() -> None:
     for name in ("roas_estimates", "budget_allocations"):
         days = lake.asset_days(name)
         console.print(f"{name}: newest day {days[-1] if days else 'none yet: run `make run` or materialize it'}")
+
+
+def history(plan: Annotated[str, typer.Argument(help="The plan's id, as `stakazo status` shows it.")]) -> None:
+    """A plan's digest, changes and everything that happened to them."""
+    runtime, console = Runtime(Settings()), Console()
+    with runtime.operations() as operations:
+        _plan_by(operations, PlanRow.id == plan)
+        with operations.read() as session:
+            result = result_of(get_plan(session, plan))
+            events = events_of(session, plan)
+    console.print(f"digest {result.digest}", soft_wrap=True)
+    _print_result(result)
+    table = Table("at (UTC)", "what", "entity", "before", "after", "who", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for event in events:
+        moment, who = f"{event.at:%m-%d %H:%M:%S}", event.who
+        table.add_row(moment, event.kind, event.entity_id, event.before or "", event.after or "", who)
+    console.print(table)
+
+
+def hold(
+    account: Annotated[str, typer.Argument(help='Platform and account, such as "meta/1002003400".')],
+    level: Annotated[Level, typer.Argument(help="campaign or ad_group; all below it is held too.")],
+    entity: Annotated[str, typer.Argument(help="The entity's id.")],
+    why: Why,
+    who: Who,
+) -> None:
+    """Keep the modules off an entity until it is released; only a risk pause or a stop passes."""
+    platform, _, account_id = account.partition("/")
+    if not account_id:
+        raise ConfigError(f"{account!r} names no account; write platform/account, such as meta/1002003400")
+    runtime = Runtime(Settings())
+    with runtime.operations() as operations:
+        number = controls.hold(
+            operations, kind=Module.HUMAN_HOLD, platform=platform, account_id=account_id, level=level,
+            entity_id=entity, who=who, why=why, now=runtime.now(),
+        )  # fmt: skip
+    typer.echo(f"held; take it back with `stakazo release {number}`")
+
+
+def release(number: Annotated[int, typer.Argument(help="The hold's number, as `hold` gave it.")], who: Who) -> None:
+    """End a hold."""
+    runtime = Runtime(Settings())
+    with runtime.operations() as operations:
+        controls.release(operations, number, who=who, now=runtime.now())
+    typer.echo(f"released: {number}")
 
 
 def approve(digest: Annotated[str, typer.Argument(help="The plan's digest, as the plan shows it.")], who: Who) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from stakazo_pipelines import marts
 from stakazo_pipelines.allocation.allocate import AccountSummary, AllocationResult, allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.decisions.record import current_holds
 from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
@@ -43,6 +45,7 @@ def allocate_day(
     *,
     accounts: Mapping[AccountKey, Account],
     ledgers: Mapping[str, ChangeLedger],
+    held: AbstractSet[str] = frozenset(),
 ) -> AllocationResult:
     """Budgets of every account for the day after `day`, from the estimates and readiness in the lake.
 
@@ -58,7 +61,9 @@ def allocate_day(
     _, arms = marts.arm_days(lake, as_of=day + timedelta(days=1), window_days=policy.measurement.window_days)
     if arms.is_empty():
         raise LakeError(f"no arm runs on {day}: is there an entity snapshot or an import of that day or before?")
-    return allocate_accounts(estimates, arms, policy, day, accounts=accounts, ledgers=ledgers, unready=unready)
+    return allocate_accounts(
+        estimates, arms, policy, day, accounts=accounts, ledgers=ledgers, unready=unready, held=held
+    )
 
 
 def allocate_accounts(
@@ -70,10 +75,12 @@ def allocate_accounts(
     accounts: Mapping[AccountKey, Account],
     ledgers: Mapping[str, ChangeLedger],
     unready: Mapping[AccountKey, str],
+    held: AbstractSet[str] = frozenset(),
 ) -> AllocationResult:
     """Account by account; the frame also has each arm's level and campaign_id.
 
-    `ledgers` tell by platform what was moved already (none: nothing was), `unready` which accounts are kept and why.
+    `ledgers` tell by platform what was moved already (none: nothing was), `unready` which accounts are kept and why,
+    `held` which entities a person or an experiment keeps: ids of arms, or of campaigns above them.
     """
     frames: list[pl.DataFrame] = []
     summaries: list[AccountSummary] = []
@@ -82,12 +89,17 @@ def allocate_accounts(
         account = accounts.get(key)
         smallest = None if account is None else account.min_daily_budget
         least = pl.lit(None if smallest is None else float(smallest.amount), dtype=pl.Float64)
+        kept = (
+            own
+            if key in unready
+            else own.filter(pl.col("arm_id").is_in(list(held)) | pl.col("campaign_id").is_in(list(held)))
+        )
         result = allocate(
             estimates=Estimates(estimates.frame.filter(pl.col("platform") == key[0], pl.col("account_id") == key[1])),
             arms=own.with_columns(min_budget=least),
             policy=policy,
             ledger=ledgers.get(key[0], ChangeLedger()),
-            held=frozenset(own["arm_id"]) if key in unready else frozenset(),
+            held=frozenset(kept["arm_id"]),
             minor_units={key[1]: _DEFAULT_MINOR_UNITS if account is None else account.minor_units},
             seed=day.toordinal(),
         )
@@ -107,6 +119,15 @@ def platform_ledgers(
     for (platform, _), account in accounts.items():
         by_platform.setdefault(platform, []).append(account)
     return {platform: change_ledger(operations, platform, own, now=now) for platform, own in by_platform.items()}
+
+
+def held_entities(operations: Operations, accounts: Mapping[AccountKey, Account], *, now: datetime) -> frozenset[str]:
+    """Ids of every entity under a hold, so that the rest of an account is allocated around them."""
+    return frozenset(
+        hold.entity.id
+        for platform, account_id in accounts
+        for hold in current_holds(operations, platform, account_id, now=now)
+    )
 
 
 def _account(row: Mapping[str, Any]) -> Account:

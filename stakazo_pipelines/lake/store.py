@@ -202,14 +202,6 @@ class Lake:
             raise LakeError(f"{asset} has no {day} yet; materialize that day first ({path})")
         return read_parquet(path)
 
-    def read_asset_range(self, asset: str, *, since: date, until: date) -> pl.DataFrame:
-        """All days of a range beneath each other, with a column `day`; an empty frame when there are none."""
-        frames = [
-            self.read_asset(asset, day).with_columns(day=pl.lit(day))
-            for day in self.asset_days(asset, since=since, until=until)
-        ]
-        return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame(schema={"day": pl.Date()})
-
 
 def newest_whole(
     files: Iterable[RawFile], *, key: Any = lambda file: file.key

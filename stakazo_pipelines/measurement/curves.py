@@ -26,10 +26,3 @@ def marginal(spend: Array, *, log_value: Array, elasticity: Array, ref_spend: Ar
     with np.errstate(divide="ignore"):
         slope = elasticity * np.exp(log_value) / ref_spend * ratio ** (np.asarray(elasticity) - 1.0)
     return np.asarray(slope, dtype=np.float64)
-
-
-def spend_at_marginal(price: Array, *, log_value: Array, elasticity: Array, ref_spend: Array) -> Array:
-    """Spend per day at which the next unit earns `price`: the inverse of `marginal` (elasticity < 1, price > 0)."""
-    log_slope = np.log(elasticity) + log_value - np.log(ref_spend)
-    log_ratio = (np.log(price) - log_slope) / (np.asarray(elasticity) - 1.0)
-    return np.asarray(ref_spend * np.exp(log_ratio), dtype=np.float64)

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stakazo_pipelines.quality import duplicated, missing_days, negative, out_of_bounds, readiness, unreconciled
+from stakazo_pipelines.quality import duplicated, negative, out_of_bounds, readiness, unreconciled
 
 DAY = date(2026, 6, 29)
 
@@ -65,19 +65,6 @@ def test_a_gap_within_the_tolerance_is_never_shown(account, ads, tolerance):
     shown = unreconciled(report(("a", 0, account)), report(("a", 0, ads)), tolerance=tolerance)
     larger = max(account, ads)
     assert shown.is_empty() == (larger == 0 or abs(account - ads) / larger <= tolerance)
-
-
-def test_days_without_a_report_are_named_for_each_account():
-    missing = missing_days(report(("a", 0, 1.0)), accounts=["a", "b"], days=[DAY, DAY - timedelta(days=1)])
-    assert sorted(missing.rows()) == [
-        ("a", DAY - timedelta(days=1)),
-        ("b", DAY - timedelta(days=1)),
-        ("b", DAY),
-    ]
-
-
-def test_no_account_lacks_nothing():
-    assert missing_days(report(), accounts=[], days=[DAY]).is_empty()
 
 
 def budgets(*pairs: tuple[float, float | None]) -> pl.DataFrame:

@@ -35,8 +35,10 @@ KNOWN = {("meta", "1"): account("1", "EUR", 100), ("meta", "2"): account("2", "J
 
 @pytest.fixture
 def allocate(estimates, arms):
-    def run(accounts=KNOWN, unready=None):
-        return allocate_accounts(estimates, arms, Policy(), DAY, accounts=accounts, ledgers={}, unready=unready or {})
+    def run(accounts=KNOWN, unready=None, held=frozenset()):
+        return allocate_accounts(
+            estimates, arms, Policy(), DAY, accounts=accounts, ledgers={}, unready=unready or {}, held=held
+        )
 
     return run
 
@@ -68,6 +70,17 @@ def test_an_account_whose_data_is_not_in_order_keeps_its_budgets_and_says_why(al
     reasons = {summary.account_id: summary.reason for summary in result.accounts}
     assert reasons["1"] == "budgets kept, its data is not in order: last report is old"
     assert "not in order" not in reasons["2"]
+
+
+@pytest.mark.parametrize("level", ["arm_id", "campaign_id"])
+def test_what_is_held_stays_and_the_rest_is_allocated_around_it(allocate, level):
+    free = of(allocate().frame, "1")
+    moved = free.filter(pl.col("proposed_budget") != pl.col("current_budget"))[level][0]
+    frame = of(allocate(held={moved}).frame, "1")
+    kept = frame.filter(pl.col(level) == moved)
+    assert kept["proposed_budget"].to_list() == kept["current_budget"].to_list()
+    assert set(kept["binding"]) == {"held"}
+    assert frame["proposed_budget"].sum() == pytest.approx(frame["current_budget"].sum())
 
 
 def test_no_budget_goes_below_the_platforms_smallest(allocate):

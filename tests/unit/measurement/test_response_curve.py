@@ -3,17 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stakazo_pipelines.measurement.curves import CURVATURE, marginal, spend_at_marginal, value
+from stakazo_pipelines.measurement.curves import CURVATURE, marginal, value
 from stakazo_pipelines.measurement.posterior import ArmPosterior, at_spend
 
 positive = st.floats(1e-3, 1e6)
-
-
-@given(spend=positive, log_value=st.floats(-10, 15), elasticity=st.floats(0.02, 0.98), ref=positive)
-def test_inverse_marginal_gives_back_the_spend(spend: float, log_value: float, elasticity: float, ref: float) -> None:
-    curve = {"log_value": np.array([log_value]), "elasticity": np.array([elasticity]), "ref_spend": np.array([ref])}
-    again = spend_at_marginal(marginal(np.array([spend]), **curve), **curve)
-    assert np.allclose(again, spend, rtol=1e-6)
 
 
 @given(spend=positive, elasticity=st.floats(0.02, 0.98))
