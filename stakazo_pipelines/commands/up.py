@@ -26,7 +26,9 @@ def up(
     settings = Settings()
     prepare_home(settings)
     with ExitStack() as stack:
-        if not live:
+        if live:
+            os.environ.pop("STAKAZO_SANDBOX_URL", None)
+        else:
             url = stack.enter_context(
                 running_sandbox(state=settings.home / "sandbox.jsonl", seed=seed, log=settings.home / "sandbox.log")
             )
