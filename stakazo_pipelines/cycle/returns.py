@@ -96,7 +96,9 @@ def curve_points(estimates: Estimates, *, seed: int) -> pl.DataFrame:
     points = []
     for share in _CURVE_GRID:
         spend = budget * share
-        values = curves.value(spend, log_value=log_value, elasticity=elasticity, ref_spend=ref_spend)
+        # The estimates' curve is local to today's budget: further out its elasticity has fallen, though never below 0.
+        bent = np.maximum(elasticity - curves.CURVATURE * np.log(share) / 2, 0.0)
+        values = curves.value(spend, log_value=log_value, elasticity=bent, ref_spend=ref_spend)
         low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
         points.append(
             frame.select("arm_id", "account_id", "platform", "currency").with_columns(
