@@ -79,7 +79,6 @@ class Policy(_Section):
     """The whole of `policy.yaml`; every field has a default, so an empty file is a valid policy."""
 
     platforms: tuple[str, ...] = ("meta",)
-    reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     ingest: IngestPolicy = IngestPolicy()
     measurement: MeasurementPolicy = MeasurementPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
