@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: run up test check bench lock setup setup-dev clean
+.PHONY: run up test check bench lock setup setup-dev setup-clients clean
 
 run: setup          ## the main job on the embedded sandbox: backfill, estimate, allocate, publish, verify, a week long
 	$(BIN)/stakazo run
@@ -29,6 +29,7 @@ bench: setup-dev    ## the benchmarks, one after the other
 
 setup: .venv/.run
 setup-dev: .venv/.dev
+setup-clients: .venv/.clients  ## the platforms' own clients, which tests/clients points at the sandbox
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Stakazo needs Python 3.11 or newer, not %d.%d" % sys.version_info[:2]) if sys.version_info < (3, 11) else None'
@@ -43,12 +44,19 @@ setup-dev: .venv/.dev
 	$(BIN)/python -m pip install --quiet -r requirements-dev.lock
 	@touch $@
 
+.venv/.clients: requirements-clients.lock .venv/.dev
+	$(BIN)/python -m pip install --quiet -r requirements-clients.lock
+	@touch $@
+
 lock: setup-dev     ## resolve the pinned versions anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --group dev -c requirements.lock \
 	  pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --group clients -c requirements-dev.lock \
+	  pyproject.toml -o requirements-clients.lock
 
 clean:              ## forget the environment and everything the pipelines stored
 	rm -rf .venv .stakazo dbt/target dbt/logs

@@ -9,7 +9,11 @@ from sqlalchemy.exc import ArgumentError
 
 from stakazo_pipelines.errors import ConfigError
 
-LIVE_URLS = {"meta": "https://graph.facebook.com"}
+LIVE_URLS = {
+    "meta": "https://graph.facebook.com",
+    "tiktok": "https://business-api.tiktok.com",
+    "linkedin": "https://api.linkedin.com",
+}
 SANDBOX_TOKEN = "sandbox"  # noqa: S105 - opens only the simulated world
 
 
@@ -28,6 +32,8 @@ class Settings(BaseSettings):
     linkedin_access_token: SecretStr | None = Field(default=None, validation_alias="LINKEDIN_ACCESS_TOKEN")
     secret_key: SecretStr | None = Field(default=None, validation_alias="SECRET_KEY")
     meta_base_url: str = Field(default=LIVE_URLS["meta"], validation_alias="META_BASE_URL")
+    tiktok_base_url: str = Field(default=LIVE_URLS["tiktok"], validation_alias="TIKTOK_BASE_URL")
+    linkedin_base_url: str = Field(default=LIVE_URLS["linkedin"], validation_alias="LINKEDIN_BASE_URL")
 
     @property
     def lake_root(self) -> Path:
@@ -48,9 +54,9 @@ class Settings(BaseSettings):
         """Where a platform is reached: the sandbox while one is set, else the live host or its override."""
         if self.sandbox_url is not None:
             return self.sandbox_url
-        if platform == "meta":
-            return self.meta_base_url
-        raise ConfigError(f"no base URL is known for platform {platform!r}")
+        if platform not in LIVE_URLS:
+            raise ConfigError(f"no base URL is known for platform {platform!r}")
+        return str(getattr(self, f"{platform}_base_url"))
 
     def token(self, platform: str) -> SecretStr:
         """The platform's token. A live token never reaches the sandbox. Raises ConfigError where none is set."""

@@ -27,6 +27,7 @@ class Account:
     minor_units: int
     status: EntityStatus
     min_daily_budget: Money | None = None
+    min_campaign_budget: Money | None = None  # where a campaign's budget has another floor than an ad group's
     problem: str = ""  # why this account cannot be worked on (unknown currency, time zone); "" = it can
 
 
@@ -184,9 +185,30 @@ class EntitiesResult:
     quarantined: Sequence[Quarantined] = ()
 
 
+class MediaKind(StrEnum):
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture or film to show. `name` is the file's name, ending included."""
+
+    kind: MediaKind
+    name: str
+    content: bytes
+
+
+_ALL_LEVELS = frozenset({Level.CAMPAIGN, Level.AD_GROUP, Level.AD, Level.CREATIVE})
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a caller may ask of a platform; ask here first instead of catching an exception in mid-run."""
+    """What a caller may ask of a platform; ask here first instead of catching an exception in mid-run.
+
+    `levels` can be listed and read. Where `archives` has a level, its `delete` archives instead of deleting.
+    `breakdowns` has HOUR only where the platform reports by the hour.
+    """
 
     levels: frozenset[Level]
     insight_levels: frozenset[Level]
@@ -197,6 +219,11 @@ class Capabilities:
     budget_levels: frozenset[Level]
     breakdown_pairs: frozenset[frozenset[Breakdown]] = frozenset()  # which breakdowns may be asked for together
     without_conversions: frozenset[Breakdown] = frozenset()  # broken down by these, conversions are not reported
+    create_levels: frozenset[Level] = _ALL_LEVELS
+    update_levels: frozenset[Level] = _ALL_LEVELS
+    delete_levels: frozenset[Level] = _ALL_LEVELS
+    archives: frozenset[Level] = frozenset()
+    media: frozenset[MediaKind] = frozenset()
 
 
 class AdPlatform(Protocol):
@@ -235,7 +262,11 @@ class AdPlatform(Protocol):
         ...
 
     async def delete(self, account: Account, level: Level, entity_id: str) -> None:
-        """Delete (or archive where the platform has no delete). Deleting the deleted is no error."""
+        """Delete (or archive, see `Capabilities.archives`). Deleting the deleted is no error."""
+        ...
+
+    async def upload(self, account: Account, media: Media) -> str:
+        """The id by which creatives and ads refer to the media; the same content again gives the same id."""
         ...
 
     async def aclose(self) -> None: ...

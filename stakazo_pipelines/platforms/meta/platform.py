@@ -43,6 +43,8 @@ from stakazo_pipelines.platforms.port import (
     EntityDraft,
     InsightsQuery,
     InsightsResult,
+    Media,
+    MediaKind,
     WriteOutcome,
 )
 from stakazo_pipelines.vocabulary import EntityStatus, Level
@@ -68,6 +70,7 @@ class MetaAdPlatform:
         budget_levels=BUDGET_LEVELS,
         breakdown_pairs=BREAKDOWN_PAIRS,
         without_conversions=WITHOUT_CONVERSIONS,
+        media=frozenset({MediaKind.IMAGE}),
     )
 
     def __init__(
@@ -169,17 +172,19 @@ class MetaAdPlatform:
                 return
         raise refused
 
-    async def upload_image(self, account: Account, *, name: str, content: bytes) -> str:
+    async def upload(self, account: Account, media: Media) -> str:
         """The hash by which creatives refer to the picture; the same bytes give the same hash."""
         _usable(account)
+        if media.kind not in self.capabilities.media:
+            raise RejectedError(f"{media.name}: a {media.kind} cannot be uploaded", "meta")
         path = f"{account_node(account)}/adimages"
-        request = ApiRequest("POST", path, account.id, files={"filename": (name, content)}, repeatable=True)
+        request = ApiRequest("POST", path, account.id, files={"filename": (media.name, media.content)}, repeatable=True)
         body = (await self._client.send(request)).body
         images = body.get("images") if isinstance(body, dict) else None
         for image in images.values() if isinstance(images, dict) else ():
             if isinstance(image, dict) and isinstance(image.get("hash"), str):
                 return str(image["hash"])
-        raise MalformedError(f"account {account.id}: the upload of {name} was answered without a hash", "meta")
+        raise MalformedError(f"account {account.id}: the upload of {media.name} was answered without a hash", "meta")
 
     async def aclose(self) -> None:
         await self._client.aclose()

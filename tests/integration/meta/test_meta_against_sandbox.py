@@ -11,7 +11,15 @@ from stakazo_pipelines.errors import (
     ThrottledError,
 )
 from stakazo_pipelines.money import Money
-from stakazo_pipelines.platforms.port import Breakdown, Budget, BudgetPeriod, EntityChange, EntityDraft
+from stakazo_pipelines.platforms.port import (
+    Breakdown,
+    Budget,
+    BudgetPeriod,
+    EntityChange,
+    EntityDraft,
+    Media,
+    MediaKind,
+)
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 
@@ -180,7 +188,7 @@ def test_a_tree_is_created_validated_repeated_and_deleted(sandbox):
         }
         group_draft = EntityDraft(Level.AD_GROUP, account.id, campaign, "Broad", "run-7-g1", settings=settings)
         group = await meta.create(account, group_draft)
-        picture = await meta.upload_image(account, name="a.png", content=b"\x89PNG\r\n\x1a\n" + bytes(64))
+        picture = await meta.upload(account, Media(MediaKind.IMAGE, "a.png", b"\x89PNG\r\n\x1a\n" + bytes(64)))
         story = {
             "page_id": "1",
             "link_data": {"link": "https://shop.example", "message": "m", "image_hash": picture},

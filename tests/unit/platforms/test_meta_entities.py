@@ -9,7 +9,7 @@ import pytest
 
 from stakazo_pipelines.errors import AuthError, MalformedError, NotFoundError, RejectedError
 from stakazo_pipelines.money import Money
-from stakazo_pipelines.platforms.port import Budget, BudgetPeriod
+from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, Media, MediaKind
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 
@@ -127,7 +127,7 @@ def test_a_refused_delete_is_an_error(meta, account):
 def test_an_image_upload_gives_its_hash(meta, account):
     body = {"images": {"a.png": {"hash": "abc", "url": "https://x"}}}
     found = meta.run(
-        lambda _: answer(body), lambda platform: platform.upload_image(account, name="a.png", content=b"\x89")
+        lambda _: answer(body), lambda platform: platform.upload(account, Media(MediaKind.IMAGE, "a.png", b"\x89"))
     )
     assert found == "abc"
     assert b'filename="a.png"' in meta.requests[0].content
