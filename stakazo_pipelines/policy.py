@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stakazo_pipelines.errors import ConfigError
 from stakazo_pipelines.vocabulary import Autonomy
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+PlatformName = Literal["meta", "tiktok", "linkedin"]  # those that the registry has
 
 
 class _Section(BaseModel):
@@ -78,7 +79,7 @@ class AutonomyPolicy(_Section):
 class Policy(_Section):
     """The whole of `policy.yaml`; every field has a default, so an empty file is a valid policy."""
 
-    platforms: tuple[str, ...] = ("meta",)
+    platforms: tuple[PlatformName, ...] = ("meta",)  # those left out are neither read nor written
     ingest: IngestPolicy = IngestPolicy()
     measurement: MeasurementPolicy = MeasurementPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
@@ -86,6 +87,13 @@ class Policy(_Section):
     approval: ApprovalPolicy = ApprovalPolicy()
     autonomy: AutonomyPolicy = AutonomyPolicy()
     accounts: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9_]+/.+$")], AccountPolicy] = Field(default_factory=dict)
+
+    @field_validator("platforms")
+    @classmethod
+    def _each_platform_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("a platform stands twice")
+        return names
 
     @model_validator(mode="after")
     def _step_within_daily_cap(self) -> "Policy":

@@ -105,3 +105,9 @@ def test_a_live_account_is_only_observed_until_told_otherwise(account, sandbox, 
 def test_an_account_of_the_same_id_elsewhere_is_another_account():
     policy = parse_policy("accounts:\n  meta/1: {autonomy: autonomous}\n", source="policy.yaml")
     assert policy.autonomy_of("tiktok", "1", sandbox=False) is Autonomy.OBSERVE
+
+
+@pytest.mark.parametrize("names", ["[meta, facebok]", "[meta, meta]"])
+def test_a_platform_that_there_is_not_or_that_stands_twice_is_named_with_its_line(names):
+    with pytest.raises(ConfigError, match=r"policy\.yaml:1: platforms"):
+        parse_policy(f"platforms: {names}\n", source="policy.yaml")
