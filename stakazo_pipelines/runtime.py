@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
 from stakazo_pipelines.clock import present
+from stakazo_pipelines.errors import ConfigError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.operations import Operations, open_operations
 from stakazo_pipelines.platforms.port import AdPlatform
@@ -40,6 +41,9 @@ class Runtime:
 
     @asynccontextmanager
     async def platform(self, name: str) -> AsyncIterator[AdPlatform]:
+        """The adapter of a platform; closed at the end. Raises ConfigError where policy leaves the platform out."""
+        if name not in self.policy().platforms:
+            raise ConfigError(f"{name} is switched off: it does not stand in `platforms` in {self.settings.policy_file}")
         platform = open_platform(name, base_url=self.settings.base_url(name), token=self.settings.token(name))
         try:
             yield platform
