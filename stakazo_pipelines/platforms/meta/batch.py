@@ -20,8 +20,8 @@ from stakazo_pipelines.platforms.meta.changes import change_params, rounds, show
 from stakazo_pipelines.platforms.meta.dialect import MetaDialect
 from stakazo_pipelines.platforms.meta.edges import list_edge
 from stakazo_pipelines.platforms.meta.fields import account_node
-from stakazo_pipelines.platforms.meta.wire import to_form
 from stakazo_pipelines.platforms.port import Account, Entity, EntityChange, WriteOutcome
+from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
 _TRIES = 4

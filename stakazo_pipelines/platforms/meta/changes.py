@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from stakazo_pipelines.errors import RejectedError
 from stakazo_pipelines.platforms.meta.fields import STATUS_TO_WIRE
 from stakazo_pipelines.platforms.meta.money import to_wire
-from stakazo_pipelines.platforms.meta.wire import to_form
 from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, Entity, EntityChange
+from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
 BATCH = 50

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from stakazo_pipelines.errors import RejectedError
 from stakazo_pipelines.platforms.meta.fields import ACCOUNT_STATUS, NATIVE_TYPES, STATUS_FROM_WIRE
 from stakazo_pipelines.platforms.meta.money import from_wire, minor_units
-from stakazo_pipelines.platforms.meta.wire import WireError, count, ident, instant, optional_count, text
 from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, EntitiesResult, Entity, Quarantined
+from stakazo_pipelines.platforms.wire import WireError, count, ident, instant, optional_count, text
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 _PARENT_FIELD = {Level.AD_GROUP: "campaign_id", Level.AD: "adset_id"}

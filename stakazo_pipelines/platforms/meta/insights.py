@@ -18,8 +18,8 @@ from stakazo_pipelines.platforms.meta.fields import (
 )
 from stakazo_pipelines.platforms.meta.reports import Reports
 from stakazo_pipelines.platforms.meta.rows import RowCollector, partition
-from stakazo_pipelines.platforms.meta.wire import to_form
 from stakazo_pipelines.platforms.port import InsightsQuery, InsightsResult
+from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
 

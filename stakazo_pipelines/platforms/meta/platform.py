@@ -33,7 +33,6 @@ from stakazo_pipelines.platforms.meta.fields import (
     edge_of,
 )
 from stakazo_pipelines.platforms.meta.insights import InsightsReader
-from stakazo_pipelines.platforms.meta.wire import WireError, to_form
 from stakazo_pipelines.platforms.port import (
     Account,
     Capabilities,
@@ -47,6 +46,7 @@ from stakazo_pipelines.platforms.port import (
     MediaKind,
     WriteOutcome,
 )
+from stakazo_pipelines.platforms.wire import WireError, to_form
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 _LOG = logging.getLogger(__name__)

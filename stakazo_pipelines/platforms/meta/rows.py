@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from stakazo_pipelines.platforms.meta.fields import BREAKDOWNS
-from stakazo_pipelines.platforms.meta.wire import WireError, amount, count, ident, optional_count, text
 from stakazo_pipelines.platforms.port import Breakdown, InsightRow, InsightsQuery, InsightsResult, Quarantined
+from stakazo_pipelines.platforms.wire import WireError, amount, count, ident, optional_count, text
 from stakazo_pipelines.vocabulary import Level
 
 # From the widest definition to the narrowest: the first that a row has is the count of its purchases.

@@ -18,8 +18,8 @@ from stakazo_pipelines.platforms.meta.money import (
     to_wire,
 )
 from stakazo_pipelines.platforms.meta.rows import partition
-from stakazo_pipelines.platforms.meta.wire import WireError, amount, count, ident, instant
 from stakazo_pipelines.platforms.port import EntityChange
+from stakazo_pipelines.platforms.wire import WireError, amount, count, ident, instant
 from stakazo_pipelines.vocabulary import Level
 
 currencies = st.sampled_from(sorted(WHOLE_UNIT_CURRENCIES | HUNDREDTH_CURRENCIES))

@@ -1,4 +1,4 @@
-"""Reading single values of Meta's JSON strictly: text where a number belongs is an error, never a zero.
+"""Reading single values of a platform's JSON strictly: text where a number belongs is an error, never a zero.
 
 Numbers arrive as strings, sometimes as real numbers; both are read. Every failure names the field and the reason.
 """
@@ -14,7 +14,7 @@ _MICRO = Decimal("0.000001")
 
 
 class WireError(Exception):
-    """One field of a row cannot be trusted. Never leaves this room: the row is quarantined."""
+    """One field of a row cannot be trusted. Never leaves the platforms: the row is quarantined."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -93,7 +93,7 @@ def instant(row: Mapping[str, object], field: str) -> datetime | None:
 
 
 def to_form(value: object) -> str:
-    """A parameter as Meta takes it: text as it is, everything else as compact JSON."""
+    """A parameter as forms take it: text as it is, everything else as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
