@@ -2,7 +2,7 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 from dagster import (
@@ -17,11 +17,12 @@ from dagster import (
 )
 
 from assets.ingest import OWNERS
-from assets.metadata import table
+from assets.metadata import listing, table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from assets.pictures import by_weight, maturity_curve, response_curves_plot, roas_forest
 from resources import ClockResource, LakeResource, PolicyResource
 from stakazo_pipelines import marts
+from stakazo_pipelines.cycle.budgets import known_accounts
 from stakazo_pipelines.cycle.returns import (
     CURVES,
     ESTIMATES,
@@ -56,7 +57,12 @@ _READINESS_DAYS = 7
                 "At least one account has a recent report whose ads add up to its own total. Accounts that do not "
                 "keep their budgets; the others go on."
             ),
-        )
+        ),
+        AssetCheckSpec(
+            "policy_names_known_accounts",
+            asset="account_readiness",
+            description="Every account that policy.yaml names is one that a platform showed or an import brought.",
+        ),
     ],
     description=(
         "Which accounts' data may be acted upon on this day: reported recently, and the ads' spend adds up to the "
@@ -75,6 +81,9 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
             max_age_days=rules.measurement.stale_after_days,
         )
         opened.write_asset("account_readiness", day, verdicts)
+    seen = {f"{platform}/{account}" for platform, account in known_accounts(opened, date.max)}
+    seen |= {f"{row['platform']}/{row['account_id']}" for row in verdicts.iter_rows(named=True)}
+    strangers = sorted(rules.accounts.keys() - seen)
     unready = verdicts.filter(~pl.col("ready"))
     return MaterializeResult(
         metadata={"dagster/row_count": verdicts.height, "accounts": table(verdicts)},
@@ -84,7 +93,13 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
                 passed=unready.is_empty() and not verdicts.is_empty(),
                 severity=(AssetCheckSeverity.ERROR if unready.height == verdicts.height else AssetCheckSeverity.WARN),
                 metadata={"not_ready": table(unready)},
-            )
+            ),
+            AssetCheckResult(
+                check_name="policy_names_known_accounts",
+                passed=not strangers,
+                severity=AssetCheckSeverity.WARN,
+                metadata={"unknown": listing(strangers)},
+            ),
         ],
     )
 
