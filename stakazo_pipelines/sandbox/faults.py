@@ -63,10 +63,10 @@ class Hit:
 
 @dataclass(slots=True)
 class FaultRule:
-    """One described fault. `times` is how often it may still fire (None = without end); `fired` counts."""
+    """One described fault, of one platform or (None) of all. `times` bounds how often it fires; `fired` counts."""
 
     id: int
-    platform: str
+    platform: str | None
     path: re.Pattern[str]
     kind: str
     method: str | None
@@ -117,10 +117,10 @@ class FaultTable:
             path = re.compile(str(spec.get("path", ".*")))
         except re.error as error:
             raise FaultError(f"path is not a regular expression: {error}") from error
-        method = spec.get("method")
+        method, platform = spec.get("method"), spec.get("platform")
         rule = FaultRule(
             id=self._next_id,
-            platform=str(spec.get("platform", "meta")),
+            platform=None if platform is None else str(platform),
             path=path,
             kind=str(kind),
             method=str(method).upper() if method is not None else None,
@@ -142,7 +142,7 @@ class FaultTable:
         """
         fired: list[Hit] = []
         for rule in self.rules:
-            if rule.platform != platform or KINDS[rule.kind] not in traits:
+            if rule.platform not in (None, platform) or KINDS[rule.kind] not in traits:
                 continue
             if rule.method not in (None, method.upper()) or not rule.path.search(path):
                 continue

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from stakazo_pipelines.sandbox.meta.call import Call, Reply, split_version
+from stakazo_pipelines.sandbox.emulation import Reply
+from stakazo_pipelines.sandbox.meta.call import Call, split_version
 from stakazo_pipelines.sandbox.meta.errors import GraphError, invalid
 from stakazo_pipelines.sandbox.meta.params import Params, Upload
 

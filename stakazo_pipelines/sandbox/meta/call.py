@@ -1,13 +1,11 @@
-"""One call on the Graph API and its answer, the same whether it came alone or inside a batch."""
+"""One call on the Graph API, the same whether it came alone or inside a batch."""
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from stakazo_pipelines.sandbox.faults import Hit
+from stakazo_pipelines.sandbox.emulation import Draw
 from stakazo_pipelines.sandbox.meta.params import Params
 
 _VERSION = re.compile(r"^v\d+\.\d+$")
@@ -23,7 +21,7 @@ class Call:
     version: str
     params: Params
     base_url: str
-    draw: Callable[[str], Sequence[Hit]] = lambda _stage: ()
+    draw: Draw = lambda _stage: ()
 
     @property
     def parts(self) -> list[str]:
@@ -36,15 +34,6 @@ class Call:
             name: value if isinstance(value, str) else _compact(value) for name, value in (query | changes).items()
         }
         return f"{self.base_url}/{self.version}/{path}?{urlencode(texts)}"
-
-
-@dataclass(slots=True)
-class Reply:
-    """`body` is what becomes JSON; `account_id` is whose usage headers stand on it."""
-
-    body: Any
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 def split_version(path: str) -> tuple[str, str]:

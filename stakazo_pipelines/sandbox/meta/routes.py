@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from stakazo_pipelines.sandbox.faults import Hit
+from stakazo_pipelines.sandbox.emulation import Fate, carry_out, unmade_id, write_fate
 from stakazo_pipelines.sandbox.meta import money
 from stakazo_pipelines.sandbox.meta.call import Call
 from stakazo_pipelines.sandbox.meta.errors import GraphError, invalid, not_found, unknown_field, unknown_path
@@ -17,6 +17,7 @@ from stakazo_pipelines.sandbox.meta.writes.common import Write
 from stakazo_pipelines.sandbox.world import WorldError
 
 _SCOPES = ("ads_read", "ads_management", "business_management")
+_AT_ONCE = Fate()
 # Edges of the real API that the world has nothing for.
 _EMPTY_EDGES = frozenset(
     (
@@ -130,18 +131,14 @@ class Routes:
             inline, write = ad.create_ad(self.graph, account, call.params)
         if _validate_only(call):
             return {"success": True}
-        hits = {hit.kind for hit in call.draw("write")}
-        if "write_refused" in hits:
+        fate = write_fate(call.draw, update=False)
+        if fate.refused:
             return {"success": False}
-        if "write_lost" in hits:
-            return {"id": str(int(max(self._ids())) + 7)}
+        if fate.lost:
+            return {"id": unmade_id(self.graph.kernel)}
         if inline is not None:
             write.fields["creative_id"] = self._apply(inline)
         return {"id": self._apply(write), **({"success": True} if kind != "creative" else {})}
-
-    def _ids(self) -> list[str]:
-        world = self.graph.kernel.world
-        return [key for store in (world.campaigns, world.ad_groups, world.ads, world.creatives) for key in store]
 
     def _update(self, call: Call, node: Node) -> dict[str, Any]:
         inline: Write | None = None
@@ -165,34 +162,24 @@ class Routes:
         return self._apply_updates(call, None, [write])
 
     def _apply_updates(self, call: Call, inline: Write | None, writes: list[Write]) -> dict[str, Any]:
-        hits = [*call.draw("write"), *call.draw("update")]
-        kinds = {hit.kind for hit in hits}
-        if kinds & {"write_lost", "write_refused"}:
-            return {"success": "write_refused" not in kinds}
-        late = next((hit for hit in hits if hit.kind == "write_delayed"), None)
+        fate = write_fate(call.draw, update=True)
+        if fate.refused or fate.lost:
+            return {"success": not fate.refused}
         if inline is not None:
             writes[-1].fields["creative_id"] = self._apply(inline)
         for write in writes:
-            if late is None:
-                self._apply(write)
-            else:
-                self._defer(late, write)
+            self._apply(write, fate)
         return {"success": True}
 
-    def _apply(self, write: Write) -> str:
+    def _apply(self, write: Write, fate: Fate = _AT_ONCE) -> str:
         kernel = self.graph.kernel
         try:
             if write.id is None:
                 return str(kernel.create(write.level, **write.fields).id)
-            kernel.update(write.level, write.id, **write.fields)
+            carry_out(kernel, fate, write.level, write.id, write.fields)
         except WorldError as error:
             raise invalid(str(error)) from error
         return write.id
-
-    def _defer(self, hit: Hit, write: Write) -> None:
-        hours = hit.number("hours", 0) or None
-        requests = int(hit.number("requests", 3)) if hours is None else None
-        self.graph.kernel.defer(write.level, write.id or "", write.fields, requests=requests, hours=hours)
 
 
 def _validate_only(call: Call) -> bool:

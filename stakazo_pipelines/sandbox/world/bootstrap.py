@@ -12,11 +12,26 @@ from stakazo_pipelines.sandbox.world.incidents import Incident
 from stakazo_pipelines.sandbox.world.nature import Groups, Market
 from stakazo_pipelines.sandbox.world.noise import Ints
 
-_PLACES = (
-    ("Northwind Outfitters US", "USD", "America/New_York", 100, 1.0),
-    ("Nordlicht Handel EU", "EUR", "Europe/Berlin", 100, 0.92),
-    ("Sakura Goods JP", "JPY", "Asia/Tokyo", 1, 150.0),
-)
+_PLACES = {
+    "meta": (
+        ("Northwind Outfitters US", "USD", "America/New_York"),
+        ("Nordlicht Handel EU", "EUR", "Europe/Berlin"),
+        ("Sakura Goods JP", "JPY", "Asia/Tokyo"),
+    ),
+    "tiktok": (
+        ("Northwind Outfitters UK", "GBP", "Europe/London"),
+        ("Sakura Goods Shorts", "JPY", "Asia/Tokyo"),
+        ("Northwind Outfitters West", "USD", "America/Los_Angeles"),
+    ),
+    "linkedin": (  # reports in UTC days
+        ("Nordlicht Professional", "EUR", "UTC"),
+        ("Northwind Corporate", "USD", "UTC"),
+        ("Northwind Corporate UK", "GBP", "UTC"),
+    ),
+}
+# Smallest units of a major one, and major units of about one US dollar.
+_MONEY = {"USD": (100, 1.0), "EUR": (100, 0.92), "JPY": (1, 150.0), "GBP": (100, 0.79)}
+_COUNTRY = {"USD": "US", "EUR": "DE", "JPY": "JP", "GBP": "GB"}
 _OBJECTIVES = (("OUTCOME_SALES", 0.84), ("OUTCOME_LEADS", 0.07), ("OUTCOME_TRAFFIC", 0.06), ("OUTCOME_AWARENESS", 0.03))
 _GOALS = {
     "OUTCOME_SALES": ("OFFSITE_CONVERSIONS", "OFFSITE_CONVERSIONS", "VALUE"),
@@ -51,13 +66,18 @@ class Happening:
 
 
 def accounts(config: WorldConfig) -> list[tuple[Account, float]]:
-    """Accounts, each with how many major units make a US dollar; beyond three the markets repeat."""
+    """Accounts, each with how many major units make a US dollar; beyond three on a platform the markets repeat."""
     out = []
     for i in range(config.accounts):
-        name, currency, timezone, minor_units, rate = _PLACES[i % len(_PLACES)]
-        label = name if i < len(_PLACES) else f"{name} {i // len(_PLACES) + 1}"
+        turn, which = divmod(i, len(config.platforms))
+        platform = config.platforms[which]
+        places = _PLACES[platform]
+        name, currency, timezone = places[turn % len(places)]
+        minor_units, rate = _MONEY[currency]
+        label = name if turn < len(places) else f"{name} {turn // len(places) + 1}"
         opened = config.start - timedelta(days=config.history_days + 400 + 31 * i)
-        out.append((Account(str(1_002_003_400 + 7 * i), label, currency, timezone, minor_units, opened), rate))
+        account = Account(str(1_002_003_400 + 7 * i), label, currency, timezone, minor_units, opened, platform)
+        out.append((account, rate))
     return out
 
 
@@ -89,7 +109,7 @@ def ad_group_fields(
 ) -> dict[str, Any]:
     audience = _AUDIENCES[int(rng.integers(len(_AUDIENCES)))]
     goals = _GOALS[objective]
-    country = {"USD": "US", "EUR": "DE", "JPY": "JP"}[account.currency]
+    country = _COUNTRY[account.currency]
     return {
         "campaign_id": campaign_id,
         "name": f"{audience} | {country} | {number:03d}",

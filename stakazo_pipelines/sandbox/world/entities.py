@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 Level = Literal["campaign", "ad_group", "ad", "creative"]
 
+PLATFORMS = ("meta", "tiktok", "linkedin")
 STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "DELETED")
 
 
@@ -21,6 +22,7 @@ class WorldConfig:
     """What a world is made of. `start` is the clock at boot, after `history_days` complete local days of history.
 
     `today_limit` is the latest instant the clock may be advanced to (an argument: the world reads no clock).
+    Account i is on `platforms[i % len(platforms)]`.
     """
 
     seed: int = 7
@@ -31,6 +33,7 @@ class WorldConfig:
     ad_groups: int = 150
     ads: int = 600
     today_limit: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+    platforms: tuple[str, ...] = ("meta",)
 
     def __post_init__(self) -> None:
         for name in ("start", "today_limit"):
@@ -42,6 +45,8 @@ class WorldConfig:
             raise WorldError("today_limit lies before start")
         if not 1 <= self.accounts <= self.campaigns <= self.ad_groups <= self.ads or self.history_days < 1:
             raise WorldError("a world needs 1 <= accounts <= campaigns <= ad_groups <= ads and one day of history")
+        if not self.platforms or not set(self.platforms) <= set(PLATFORMS):
+            raise WorldError(f"platforms must be among {', '.join(PLATFORMS)}, not {self.platforms!r}")
 
     @property
     def first_day(self) -> date:
@@ -49,13 +54,14 @@ class WorldConfig:
         return date.fromordinal(self.start.date().toordinal() - self.history_days)
 
     def to_json(self) -> dict[str, Any]:
-        plain = {name: getattr(self, name) for name in self.__slots__}
+        plain = {name: getattr(self, name) for name in self.__slots__} | {"platforms": list(self.platforms)}
         return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in plain.items()}
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "WorldConfig":
+        """Without `platforms` (as written before there were several) the world is Meta's alone."""
         times = {name: datetime.fromisoformat(data[name]) for name in ("start", "today_limit")}
-        return WorldConfig(**{**data, **times})
+        return WorldConfig(**{**data, **times, "platforms": tuple(data.get("platforms", ("meta",)))})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ _COUNTRIES = {
     "USD": {"US": 0.86, "CA": 0.1, "GB": 0.04},
     "EUR": {"DE": 0.6, "FR": 0.2, "AT": 0.12, "NL": 0.08},
     "JPY": {"JP": 0.97, "TW": 0.03},
+    "GBP": {"GB": 0.93, "IE": 0.07},
 }
 BREAKDOWNS = ("age", "gender", "country", "publisher_platform")
 
