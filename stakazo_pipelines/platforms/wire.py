@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
 
 LARGEST = Decimal(10) ** 12  # what the lake's Decimal(18, 6) can hold
 _DIGITS = 18  # of a count; what an Int64 holds for sure
@@ -95,6 +96,15 @@ def instant(row: Mapping[str, object], field: str) -> datetime | None:
 def to_form(value: object) -> str:
     """A parameter as forms take it: text as it is, everything else as compact JSON."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def known_zone(name: str) -> bool:
+    """Whether the time-zone database has a zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # not found; not a key at all; a folder of the database
+        return False
+    return True
 
 
 def _shown(value: object) -> str:

@@ -1,36 +1,29 @@
-"""Updates in batches: each change is sent once, and sent again only when it provably was not executed.
+"""Updates in batches of Meta's own kind; see `Settler` for what is sent again.
 
-An entry of the answer that is null was not executed; it is read back before it is resent. An entry that was throttled
-is resent after the server's wait. Anything else is the outcome of that change and concerns no other.
+An entry of the answer that is null was not executed: the batch ran out of time before it.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from stakazo_pipelines.errors import (
     MalformedError,
     PlatformError,
-    ThrottledError,
     TransientError,
     UnknownOutcomeError,
 )
 from stakazo_pipelines.platforms.http import ApiClient, ApiReply, ApiRequest
-from stakazo_pipelines.platforms.meta.changes import change_params, rounds, shows
+from stakazo_pipelines.platforms.meta.changes import change_params, rounds
 from stakazo_pipelines.platforms.meta.dialect import MetaDialect
 from stakazo_pipelines.platforms.meta.edges import list_edge
 from stakazo_pipelines.platforms.meta.fields import account_node
-from stakazo_pipelines.platforms.port import Account, Entity, EntityChange, WriteOutcome
+from stakazo_pipelines.platforms.port import Account, EntityChange, WriteOutcome
+from stakazo_pipelines.platforms.settling import NotExecutedError, Read, Settler
 from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
-_TRIES = 4
 _LOOKUP = 50  # ids in one filter; keeps the URL short
-Read = Callable[[Account, Level, str], Awaitable[Entity]]
-
-
-class _NotExecutedError(TransientError):
-    """The batch ran out of time before this entry."""
 
 
 class BatchWriter:
@@ -38,9 +31,7 @@ class BatchWriter:
 
     def __init__(self, client: ApiClient, read: Read, *, max_wait: float, throttle_wait: float) -> None:
         self._client = client
-        self._read = read
-        self._max_wait = max_wait
-        self._throttle_wait = throttle_wait
+        self._settler = Settler(client.sleep, read, max_wait=max_wait, throttle_wait=throttle_wait)
         self._dialect = MetaDialect()
 
     async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
@@ -56,37 +47,15 @@ class BatchWriter:
         sendable = [changes[position] for position in positions]
         for batch in rounds(sendable, await self._campaigns(account, sendable)):
             members = [positions[index] for index in batch]
-            errors |= await self._until_settled(account, {position: changes[position] for position in members}, bodies)
+            errors |= await self._settler.settle(
+                account,
+                {position: changes[position] for position in members},
+                lambda some: self._send(account, some, bodies),
+            )
         return [WriteOutcome(change, errors[position]) for position, change in enumerate(changes)]
 
-    async def _until_settled(
-        self, account: Account, changes: dict[int, EntityChange], bodies: dict[int, str]
-    ) -> dict[int, PlatformError | None]:
-        """Send, and send again what was not executed or throttled, within the bounds."""
-        settled: dict[int, PlatformError | None] = {}
-        waited, wait, tries = 0.0, 1.0, 0
-        while changes:
-            tries += 1
-            outcomes = await self._send(account, changes, bodies)
-            pauses = {
-                at: self._pause(error, wait)
-                for at, error in outcomes.items()
-                if isinstance(error, ThrottledError | _NotExecutedError)
-                and tries < _TRIES
-                and waited + self._pause(error, wait) <= self._max_wait
-            }
-            settled |= {at: _final(error) for at, error in outcomes.items() if at not in pauses}
-            if pauses:
-                pause = max(pauses.values())
-                await self._client.sleep(pause)
-                waited, wait = waited + pause, wait * 2
-            there = [at for at in pauses if await self._is_there(account, changes[at], outcomes[at])]
-            settled |= dict.fromkeys(there)
-            changes = {at: changes[at] for at in pauses if at not in there}
-        return settled
-
     async def _send(
-        self, account: Account, changes: dict[int, EntityChange], bodies: dict[int, str]
+        self, account: Account, changes: Mapping[int, EntityChange], bodies: Mapping[int, str]
     ) -> dict[int, PlatformError | None]:
         items = [{"method": "POST", "relative_url": change.id, "body": bodies[at]} for at, change in changes.items()]
         request = ApiRequest("POST", "", account.id, form={"batch": to_form(items)})
@@ -107,7 +76,7 @@ class BatchWriter:
     def _outcome(self, change: EntityChange, entry: object) -> PlatformError | None:
         who = f"account {change.account_id}: {change.level} {change.id}"
         if entry is None:
-            return _NotExecutedError(f"{who}: not executed, the batch ran out of time", "meta")
+            return NotExecutedError(f"{who}: not executed, the batch ran out of time", "meta")
         try:
             reply = _reply(entry)
         except (MalformedError, ValueError):
@@ -122,20 +91,6 @@ class BatchWriter:
             )
         error.message = self._client.redact(f"{who}: {error.message}")
         return error
-
-    def _pause(self, error: PlatformError | None, wait: float) -> float:
-        if isinstance(error, ThrottledError):
-            return self._throttle_wait if error.retry_after is None else error.retry_after
-        return wait
-
-    async def _is_there(self, account: Account, change: EntityChange, error: PlatformError | None) -> bool:
-        """Read back an entry that was reported as not executed: sending a change twice is worse than one read."""
-        if not isinstance(error, _NotExecutedError):
-            return False
-        try:
-            return shows(await self._read(account, change.level, change.id), change)
-        except PlatformError:
-            return False  # the resend says what is wrong with it
 
     async def _campaigns(self, account: Account, changes: Sequence[EntityChange]) -> dict[str, str]:
         """The campaign of each ad set that changes; looked up where the change does not say, if it matters."""
@@ -166,10 +121,3 @@ def _reply(entry: object) -> ApiReply:
         if isinstance(header, dict)
     }
     return ApiReply(entry["code"], headers, json.loads(entry.get("body") or "{}"))
-
-
-def _final(error: PlatformError | None) -> PlatformError | None:
-    """Not executed is not unknown: whoever asked may simply ask again."""
-    if isinstance(error, _NotExecutedError):
-        return TransientError(f"{error.message}; send it again later", error.platform)
-    return error

@@ -1,11 +1,11 @@
-"""Changes as Meta's parameters, whether an entity already shows a change, and which changes may share a batch. Pure."""
+"""Changes as Meta's parameters, and which changes may share a batch. Pure."""
 
 from collections.abc import Mapping, Sequence
 
 from stakazo_pipelines.errors import RejectedError
 from stakazo_pipelines.platforms.meta.fields import STATUS_TO_WIRE
 from stakazo_pipelines.platforms.meta.money import to_wire
-from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, Entity, EntityChange
+from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, EntityChange
 from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
@@ -35,16 +35,6 @@ def change_params(change: EntityChange, currency: str) -> Mapping[str, str]:
     return params
 
 
-def shows(entity: Entity, change: EntityChange) -> bool:
-    """Whether the entity, as it reads now, has everything the change asks for."""
-    return (
-        (change.name is None or entity.name == change.name)
-        and (change.status is None or entity.status is change.status)
-        and (change.budget is None or entity.budget == change.budget)
-        and all(key in entity.native and _same(entity.native[key], value) for key, value in change.settings.items())
-    )
-
-
 def rounds(changes: Sequence[EntityChange], campaign_of: Mapping[str, str]) -> Sequence[Sequence[int]]:
     """Positions of the changes, in batches to be sent one after the other.
 
@@ -68,8 +58,3 @@ def rounds(changes: Sequence[EntityChange], campaign_of: Mapping[str, str]) -> S
         taken[at] |= claims
         earliest[change.id] = at + 1
     return batches
-
-
-def _same(native: object, wanted: object) -> bool:
-    """Meta answers numbers as text."""
-    return native == wanted or to_form(native) == to_form(wanted)

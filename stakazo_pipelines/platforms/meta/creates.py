@@ -12,8 +12,6 @@ from stakazo_pipelines.platforms.tags import TaggedCreates, check_tag, tagged_na
 from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
-_LOOKS_AFTER_LOSS = (2.0, 5.0, 15.0)  # seconds before each look: a new object may take a moment to be listed
-
 
 class Creator:
     """Creates through one client, one create of a tag at a time."""

@@ -1,13 +1,13 @@
 """Accounts and entities from Meta's JSON to the port's types. Pure; a row that cannot be trusted raises WireError."""
 
 from collections.abc import Iterable, Mapping
-from zoneinfo import ZoneInfo
 
 from stakazo_pipelines.errors import RejectedError
 from stakazo_pipelines.platforms.meta.fields import ACCOUNT_STATUS, NATIVE_TYPES, STATUS_FROM_WIRE
 from stakazo_pipelines.platforms.meta.money import from_wire, minor_units
-from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, EntitiesResult, Entity, Quarantined
-from stakazo_pipelines.platforms.wire import WireError, count, ident, instant, optional_count, text
+from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, EntitiesResult, Entity
+from stakazo_pipelines.platforms.rows import collect_entities
+from stakazo_pipelines.platforms.wire import WireError, count, ident, instant, known_zone, optional_count, text
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 _PARENT_FIELD = {Level.AD_GROUP: "campaign_id", Level.AD: "adset_id"}
@@ -26,7 +26,7 @@ def parse_account(row: Mapping[str, object]) -> Account:
         units = minor_units(currency)
     except RejectedError as error:
         problems.append(error.message)
-    if not _known_zone(zone):
+    if not known_zone(zone):
         problems.append(f"unknown time zone {zone!r}: its report days cannot be placed")
     floor = optional_count(row, "min_daily_budget")
     return Account(
@@ -68,24 +68,9 @@ def parse_entity(row: Mapping[str, object], level: Level, account: Account) -> E
 
 def parse_entities(rows: Iterable[object], level: Level, account: Account) -> EntitiesResult:
     """Every row that can be read, once; the others quarantined with field and reason."""
-    entities: dict[str, Entity] = {}
-    quarantined: list[Quarantined] = []
-    where = f"{level} list of account {account.id}"
-    for row in rows:
-        if not isinstance(row, dict):
-            quarantined.append(Quarantined("not an object", "", row, where))
-            continue
-        try:
-            entity = parse_entity(row, level, account)
-        except WireError as error:
-            quarantined.append(Quarantined(error.reason, error.field, row, where))
-            continue
-        if entity.id in entities:
-            quarantined.append(
-                Quarantined("listed twice; the later one counts", "id", entities[entity.id].native, where)
-            )
-        entities[entity.id] = entity
-    return EntitiesResult(tuple(entities.values()), tuple(quarantined))
+    return collect_entities(
+        rows, lambda row: parse_entity(row, level, account), where=f"{level} list of account {account.id}"
+    )
 
 
 def _status(row: Mapping[str, object], level: Level) -> EntityStatus:
@@ -122,11 +107,3 @@ def _creative_id(row: Mapping[str, object]) -> str | None:
 def _in_learning(row: Mapping[str, object]) -> bool:
     stage = row.get("learning_stage_info")
     return isinstance(stage, dict) and stage.get("status") == "LEARNING"
-
-
-def _known_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # not found; not a key at all; a folder of the database
-        return False
-    return True

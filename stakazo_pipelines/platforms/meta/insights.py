@@ -17,8 +17,9 @@ from stakazo_pipelines.platforms.meta.fields import (
     insight_fields,
 )
 from stakazo_pipelines.platforms.meta.reports import Reports
-from stakazo_pipelines.platforms.meta.rows import RowCollector, partition
+from stakazo_pipelines.platforms.meta.rows import collector
 from stakazo_pipelines.platforms.port import InsightsQuery, InsightsResult
+from stakazo_pipelines.platforms.rows import partition
 from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
@@ -40,10 +41,10 @@ class InsightsReader:
         check_breakdowns(query.breakdowns)
         kind = (query.account.id, query.level, query.breakdowns)
         width = self._widths.get(kind, (query.until - query.since).days + 1)
-        collector = RowCollector(query)
+        rows = collector(query)
         for since, until in partition(query.since, query.until, width):
-            collector.add(await self._span(query, since, until))
-        return collector.result()
+            rows.add(await self._span(query, since, until))
+        return rows.result()
 
     async def _span(self, query: InsightsQuery, since: date, until: date) -> list[object]:
         """Rows of a span, as they came; split in halves as long as one answer cannot hold it."""

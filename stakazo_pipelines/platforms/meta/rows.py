@@ -1,15 +1,15 @@
-"""Insight rows from Meta's JSON to the port's type, across the pages of one query. Pure.
+"""Insight rows from Meta's JSON to the port's type. Pure.
 
-A row that cannot be trusted is quarantined, never repaired: text for a number, a missing id, a day nobody asked for, a
-second version of a row. One purchase shows up under several action types; one type is chosen, types are never added.
+One purchase shows up under several action types; one type is chosen, types are never added.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 from stakazo_pipelines.platforms.meta.fields import BREAKDOWNS
-from stakazo_pipelines.platforms.port import Breakdown, InsightRow, InsightsQuery, InsightsResult, Quarantined
+from stakazo_pipelines.platforms.port import Breakdown, InsightRow, InsightsQuery
+from stakazo_pipelines.platforms.rows import RowCollector, asked_days
 from stakazo_pipelines.platforms.wire import WireError, amount, count, ident, optional_count, text
 from stakazo_pipelines.vocabulary import Level
 
@@ -28,55 +28,23 @@ _ZERO = Decimal(0)
 _KEY_FIELD = {Level.ACCOUNT: "account_id", Level.CAMPAIGN: "campaign_id", Level.AD_GROUP: "adset_id", Level.AD: "ad_id"}
 _DEPTH = {Level.ACCOUNT: 0, Level.CAMPAIGN: 1, Level.AD_GROUP: 2, Level.AD: 3}
 
-_Key = tuple[date, str, tuple[str, ...]]
+
+def collector(query: InsightsQuery) -> RowCollector:
+    """What keeps the rows of a query."""
+    return RowCollector(query, RowParser(query), key_field=_KEY_FIELD[query.level])
 
 
-class RowCollector:
-    """Takes the rows of a query as they come and keeps what is good, each entity, day and segment once."""
+class RowParser:
+    """Reads the rows of one query."""
 
     def __init__(self, query: InsightsQuery) -> None:
         self._query = query
-        self._where = f"{query.level} insights of account {query.account.id}"
         self._account = query.account.id.removeprefix("act_")
         self._depth = _DEPTH[query.level]
-        span = (query.until - query.since).days + 1
-        self._days = {(day := query.since + timedelta(offset)).isoformat(): day for offset in range(span)}
-        self._rows: dict[_Key, InsightRow] = {}
-        self._conflicting: set[_Key] = set()
-        self._quarantined: list[Quarantined] = []
+        self._days = asked_days(query)
 
-    def add(self, rows: Iterable[object]) -> None:
-        for native in rows:
-            if not isinstance(native, dict):
-                self._reject("not an object", "", native)
-                continue
-            try:
-                row = self._parse(native)
-            except WireError as error:
-                self._reject(error.reason, error.field, native)
-                continue
-            self._keep(row, native)
-
-    def result(self) -> InsightsResult:
-        return InsightsResult(tuple(self._rows.values()), tuple(self._quarantined))
-
-    def _keep(self, row: InsightRow, native: Mapping[str, object]) -> None:
-        key = (row.day, ident(native, _KEY_FIELD[row.level]), tuple(row.segments.values()))
-        if key in self._conflicting:
-            self._reject("one of several versions of the same row", _KEY_FIELD[row.level], native)
-            return
-        first = self._rows.get(key)
-        if first is None:
-            self._rows[key] = row
-        elif first.native == native:
-            self._reject("the same row again (a repeated page?); dropped", _KEY_FIELD[row.level], native)
-        else:
-            # Nobody can say which one is right, so neither counts.
-            self._conflicting.add(key)
-            for version in (self._rows.pop(key).native, native):
-                self._reject("one of several versions of the same row", _KEY_FIELD[row.level], version)
-
-    def _parse(self, row: Mapping[str, object]) -> InsightRow:
+    def __call__(self, row: Mapping[str, object]) -> InsightRow:
+        """Raises WireError."""
         depth = self._depth
         impressions = count(row, "impressions")
         conversions, value, plays = _actions(row)
@@ -128,9 +96,6 @@ class RowCollector:
             segments[breakdown] = _hour(value) if breakdown is Breakdown.HOUR else value or UNKNOWN_SEGMENT
         return segments
 
-    def _reject(self, reason: str, field: str, native: object) -> None:
-        self._quarantined.append(Quarantined(reason, field, native, self._where))
-
 
 def _actions(row: Mapping[str, object]) -> tuple[Decimal, Decimal, int]:
     """Purchases, their value, and video plays. A row without the lists had none: Meta leaves empty lists out."""
@@ -171,13 +136,3 @@ def _hour(value: str) -> str:
     if len(value) < 3 or not value[:2].isdigit() or value[2] != ":" or int(value[:2]) > 23:
         raise WireError(BREAKDOWNS[Breakdown.HOUR], f"not an hour: {value[:30]!r}")
     return value[:2]
-
-
-def partition(since: date, until: date, width: int) -> Sequence[tuple[date, date]]:
-    """`since`..`until` (inclusive) cut into spans of at most `width` days, in order, without gap or overlap."""
-    spans = []
-    while since <= until:
-        end = min(since + timedelta(width - 1), until)
-        spans.append((since, end))
-        since = end + timedelta(1)
-    return spans

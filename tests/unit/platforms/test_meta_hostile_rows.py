@@ -10,7 +10,7 @@ from stakazo_pipelines.errors import PlatformError
 from stakazo_pipelines.platforms.http import ApiReply, ApiRequest
 from stakazo_pipelines.platforms.meta.dialect import MetaDialect
 from stakazo_pipelines.platforms.meta.entities import parse_entities
-from stakazo_pipelines.platforms.meta.rows import RowCollector
+from stakazo_pipelines.platforms.meta.rows import collector
 from stakazo_pipelines.platforms.port import Account, Breakdown, InsightsQuery
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
@@ -56,9 +56,9 @@ values = st.recursive(
 @given(st.dictionaries(st.sampled_from(sorted(ROW)), values, max_size=4))
 def test_a_hostile_insight_row_is_kept_sane_or_quarantined(drift):
     day = date.fromisoformat(DAY)
-    collector = RowCollector(InsightsQuery(ACCOUNT, Level.AD, day, day, (Breakdown.COUNTRY,)))
-    collector.add([{**ROW, **drift}])
-    result = collector.result()
+    rows = collector(InsightsQuery(ACCOUNT, Level.AD, day, day, (Breakdown.COUNTRY,)))
+    rows.add([{**ROW, **drift}])
+    result = rows.result()
     assert len(result.rows) + len(result.quarantined) == 1
     for row in result.rows:
         assert row.spend >= 0

@@ -17,8 +17,8 @@ from stakazo_pipelines.platforms.meta.money import (
     minor_units,
     to_wire,
 )
-from stakazo_pipelines.platforms.meta.rows import partition
 from stakazo_pipelines.platforms.port import EntityChange
+from stakazo_pipelines.platforms.rows import partition
 from stakazo_pipelines.platforms.wire import WireError, amount, count, ident, instant
 from stakazo_pipelines.vocabulary import Level
 
