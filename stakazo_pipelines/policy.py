@@ -50,13 +50,22 @@ class AllocationPolicy(_Section):
     total: Annotated[Decimal, Field(gt=0)] | None = None  # per account and day; None keeps today's sum
 
 
+class PortfolioPolicy(_Section):
+    """How money moves between accounts, which may be of different platforms and currencies."""
+
+    reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    move_between_accounts: bool = True  # false: every account keeps its own total
+    account_step: Annotated[float, Field(gt=0, le=1)] = 0.1  # cumulative: of an account's total, in its day
+
+
 class GuardrailPolicy(_Section):
     """Cumulative limits; they bind autonomous and approved changes alike, and never block a pause or a stop."""
 
     entity_24h: Annotated[float, Field(gt=0)] = 0.3
     account_day: Annotated[float, Field(gt=0)] = 0.5  # sum of absolute changes / sum of budgets
     account_month: Annotated[float, Field(gt=0)] = 10.0
-    max_budget_growth: Annotated[float, Field(gt=0)] = 0.0001  # of an account's total in one plan (rounding only)
+    # Of an account's total in one plan, for rounding only; beyond it, only what other accounts gave up may be raised.
+    max_budget_growth: Annotated[float, Field(gt=0)] = 0.0001
 
 
 class ApprovalPolicy(_Section):
@@ -83,6 +92,7 @@ class Policy(_Section):
     ingest: IngestPolicy = IngestPolicy()
     measurement: MeasurementPolicy = MeasurementPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
+    portfolio: PortfolioPolicy = PortfolioPolicy()
     guardrails: GuardrailPolicy = GuardrailPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
     autonomy: AutonomyPolicy = AutonomyPolicy()
@@ -103,6 +113,11 @@ class Policy(_Section):
                 f"({self.guardrails.entity_24h}); lower the step or raise the 24 h cap"
             )
         return self
+
+    def total_of(self, platform: str, account_id: str) -> Decimal | None:
+        """The total a day that policy sets for an account, in its currency; None where today's sum counts."""
+        own = self.accounts.get(f"{platform}/{account_id}")
+        return own.total if own is not None and own.total is not None else self.allocation.total
 
     def autonomy_of(self, platform: str, account_id: str, *, sandbox: bool) -> Autonomy:
         """The account's own level, else the default for its kind of endpoint."""

@@ -16,6 +16,7 @@ ROOMS = {
     "vocabulary": set(),
     "money": set(),
     "policy": {"errors", "vocabulary"},
+    "currency": {"errors", "money"},
     "settings": {"errors"},
     "platforms": {"errors", "vocabulary", "money"},
     "measurement": {"errors", "vocabulary", "policy"},

@@ -111,3 +111,19 @@ def test_an_account_of_the_same_id_elsewhere_is_another_account():
 def test_a_platform_that_there_is_not_or_that_stands_twice_is_named_with_its_line(names):
     with pytest.raises(ConfigError, match=r"policy\.yaml:1: platforms"):
         parse_policy(f"platforms: {names}\n", source="policy.yaml")
+
+
+def test_money_moves_between_accounts_unless_policy_says_otherwise():
+    assert Policy().portfolio.move_between_accounts
+    assert not parse_policy("portfolio: {move_between_accounts: false}\n", source="p").portfolio.move_between_accounts
+
+
+@pytest.mark.parametrize("wrong", ["reporting_currency: euro", "account_step: 0", "account_step: 1.5"])
+def test_a_portfolio_setting_that_cannot_work_is_named(wrong):
+    [problem] = problems(f"portfolio:\n  {wrong}\n")
+    assert problem.startswith(f"policy.yaml:2: portfolio.{wrong.split(':')[0]}: ")
+
+
+def test_an_accounts_own_total_stands_before_that_of_all():
+    policy = parse_policy("allocation: {total: 50}\naccounts:\n  meta/1: {total: 100.1}\n", source="policy.yaml")
+    assert (policy.total_of("meta", "1"), policy.total_of("tiktok", "1")) == (Decimal("100.1"), Decimal(50))
