@@ -70,12 +70,12 @@ def parse_rates(text: str, *, source: str) -> Rates:
     for number, cells in rows:
         try:
             since, currency, rate = _row(cells)
-            if (currency, since) in found:
-                raise ValueError(f"{currency} has another row of {since}")
         except ValueError as error:
             problems.append(f"{source}: row {number}: {error}")
-        else:
-            found[currency, since] = rate
+            continue
+        if (currency, since) in found:
+            problems.append(f"{source}: row {number}: {currency} has another row of {since}")
+        found[currency, since] = rate
     if problems:
         raise InputError("\n".join(problems))
     return Rates(source, _by_currency(found))

@@ -12,7 +12,7 @@ from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decisio
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations.column_types import canonical_json, decimal_text
 from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, Entity, EntityChange
-from stakazo_pipelines.vocabulary import EntityStatus
+from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 
 class Field(StrEnum):
@@ -81,7 +81,11 @@ class Skipped:
 
 @dataclass(frozen=True)
 class ChangePlan:
-    """The changes of one account for one day, in the order they go out; `budget_total`: its active daily budgets."""
+    """The changes of one account for one day, in the order they go out; `budget_total`: its active daily budgets.
+
+    `worth`: what one unit of its money is in the reporting currency, where money may move between it and others; None
+    where its total is its own business.
+    """
 
     platform: str
     account: Account
@@ -90,6 +94,7 @@ class ChangePlan:
     budget_total: Decimal
     skipped: tuple[Skipped, ...] = ()
     undoes: str | None = None
+    worth: Decimal | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -131,7 +136,13 @@ class ChangePlan:
 
 
 def build_plan(
-    *, platform: str, account: Account, as_of: date, decisions: Iterable[Decision], observed: Sequence[Entity]
+    *,
+    platform: str,
+    account: Account,
+    as_of: date,
+    decisions: Iterable[Decision],
+    observed: Sequence[Entity],
+    worth: Decimal | None = None,
 ) -> ChangePlan:
     """Turn chosen decisions of one account into a plan against what the platform holds now.
 
@@ -158,12 +169,20 @@ def build_plan(
         changes=in_order(changes),
         budget_total=totals[Field.DAILY_BUDGET],
         skipped=tuple(skipped),
+        worth=worth,
     )
 
 
 def in_order(changes: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:
     """Pauses, cuts, raises, resumes; by entity within each."""
     return tuple(sorted(changes, key=lambda change: (change.phase, change.entity, change.field)))
+
+
+def smallest_budget(account: Account, level: Level) -> Money | None:
+    """The least a day that the platform lets an entity of this level have; None where it sets none."""
+    if level is Level.CAMPAIGN and account.min_campaign_budget is not None:
+        return account.min_campaign_budget
+    return account.min_daily_budget
 
 
 def value_of(entity: Entity, field: Field) -> Value | None:
@@ -212,8 +231,9 @@ def _change(
         return Skipped(ref, f"decided on {candidate.before}, but it is {before}")
     if after.currency != before.currency:
         return Skipped(ref, f"its budget is in {before.currency}, not {after.currency}")
-    if account.min_daily_budget and field is Field.DAILY_BUDGET and after.amount < account.min_daily_budget.amount:
-        return Skipped(ref, f"{after} is below the platform's smallest budget, {account.min_daily_budget}")
+    least = smallest_budget(account, ref.level)
+    if least and field is Field.DAILY_BUDGET and after.amount < least.amount:
+        return Skipped(ref, f"{after} is below the platform's smallest budget, {least}")
     moved = abs(after.amount - before.amount)
     return PlannedChange(
         ref,

@@ -10,7 +10,7 @@ from stakazo_pipelines.operations.tables import ActionRow, PlanRow
 from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.publishing.plan import ChangePlan, PlannedChange, in_order
 from stakazo_pipelines.publishing.reading import look
-from stakazo_pipelines.publishing.store import account_of, change_of
+from stakazo_pipelines.publishing.store import account_of, change_of, worth_of
 
 
 def inverse_plan(plan: PlanRow) -> ChangePlan:
@@ -25,6 +25,7 @@ def inverse_plan(plan: PlanRow) -> ChangePlan:
         changes=in_order(_inverse(action) for action in verified),
         budget_total=plan.budget_total,
         undoes=plan.id,
+        worth=worth_of(plan),
     )
 
 

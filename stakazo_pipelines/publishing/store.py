@@ -54,7 +54,7 @@ def save_plan(session: Session, plan: ChangePlan, at: datetime) -> PlanRow:
         digest=plan.digest,
         platform=plan.platform,
         account_id=plan.account.id,
-        account=_account_values(plan.account),
+        account=_account_values(plan.account, plan.worth),
         as_of=plan.as_of,
         status=PlanStatus.PROPOSED,
         reason="; ".join(f"left out {skipped.entity}: {skipped.reason}" for skipped in plan.skipped),
@@ -77,6 +77,7 @@ def load_plan(row: PlanRow) -> ChangePlan:
         changes=tuple(change_of(action) for action in row.actions),
         budget_total=row.budget_total,
         undoes=row.undoes,
+        worth=worth_of(row),
     )
     if plan.digest != row.digest:
         raise ApprovalError(f"plan {row.id} no longer is what its digest {row.digest[:16]} stands for")
@@ -110,28 +111,44 @@ def change_of(row: ActionRow) -> PlannedChange:
 def account_of(row: PlanRow) -> Account:
     """The account as it was when the plan was made."""
     values: Mapping[str, Any] = row.account
-    least = values["min_daily_budget"]
+    currency = values["currency"]
     return Account(
         id=row.account_id,
         name=values["name"],
-        currency=values["currency"],
+        currency=currency,
         timezone=values["timezone"],
         minor_units=values["minor_units"],
         status=EntityStatus(values["status"]),
-        min_daily_budget=None if least is None else Money(Decimal(least), values["currency"]),
+        min_daily_budget=_money(values["min_daily_budget"], currency),
+        min_campaign_budget=_money(values.get("min_campaign_budget"), currency),
     )
 
 
-def _account_values(account: Account) -> dict[str, Any]:
-    least = account.min_daily_budget
+def worth_of(row: PlanRow) -> Decimal | None:
+    """What one unit of the account's money was in the reporting currency when the plan was made."""
+    worth: str | None = row.account.get("worth")
+    return None if worth is None else Decimal(worth)
+
+
+def _account_values(account: Account, worth: Decimal | None) -> dict[str, Any]:
     return {
         "name": account.name,
         "currency": account.currency,
         "timezone": account.timezone,
         "minor_units": account.minor_units,
         "status": account.status.value,
-        "min_daily_budget": None if least is None else decimal_text(least.amount),
+        "min_daily_budget": _amount(account.min_daily_budget),
+        "min_campaign_budget": _amount(account.min_campaign_budget),
+        "worth": None if worth is None else decimal_text(worth),
     }
+
+
+def _amount(money: Money | None) -> str | None:
+    return None if money is None else decimal_text(money.amount)
+
+
+def _money(amount: str | None, currency: str) -> Money | None:
+    return None if amount is None else Money(Decimal(amount), currency)
 
 
 def _action_row(position: int, change: PlannedChange) -> ActionRow:

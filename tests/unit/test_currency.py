@@ -63,7 +63,7 @@ def test_every_wrong_row_is_named():
     text = "date_from,currency,units_per_usd\n" + "\n".join(rows)
     found = problem(text).splitlines()
     assert [line.split(": ")[1] for line in found] == [f"row {number}" for number in range(2, 8)]
-    assert ["date_from", "currency", "units_per_usd"] == [line.split(": ")[2] for line in found[:3]]
+    assert [line.split(": ")[2] for line in found[:3]] == ["date_from", "currency", "units_per_usd"]
 
 
 def test_two_rates_of_one_day_are_refused():
