@@ -117,6 +117,7 @@ class ApiClient:
                 data=request.form,
                 json=request.json,
                 files=request.files,
+                content=request.content,
                 headers=request.headers,
             )
         except _NOT_SENT as error:

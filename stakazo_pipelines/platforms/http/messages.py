@@ -27,6 +27,7 @@ class ApiRequest:
     form: Mapping[str, str] | None = None
     json: object | None = None
     files: Mapping[str, tuple[str, bytes]] | None = None
+    content: bytes | None = None  # a body as it is; say its Content-Type in `headers`
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = False
 
