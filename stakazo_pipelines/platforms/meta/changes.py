@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from stakazo_pipelines.errors import RejectedError
-from stakazo_pipelines.platforms.meta.fields import STATUS_TO_WIRE
+from stakazo_pipelines.platforms.meta.fields import STATUS_TO_WIRE, edge_of
 from stakazo_pipelines.platforms.meta.money import to_wire
 from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, EntityChange
 from stakazo_pipelines.platforms.wire import to_form
@@ -23,6 +23,7 @@ def budget_params(budget: Budget, level: Level, currency: str) -> Mapping[str, s
 
 def change_params(change: EntityChange, currency: str) -> Mapping[str, str]:
     """Only what changes. Raises RejectedError for a change that changes nothing or cannot be written."""
+    edge_of(change.level)
     params = {key: to_form(value) for key, value in change.settings.items()}
     if change.name is not None:
         params["name"] = change.name
