@@ -5,6 +5,7 @@ A platform adds a `Dialect` (how its errors and usage headers read) and a `Pagin
 
 from stakazo_pipelines.platforms.http.auth import BearerAuth, HeaderTokenAuth
 from stakazo_pipelines.platforms.http.client import ApiClient
+from stakazo_pipelines.platforms.http.limiter import Limiter, Quota, Rate
 from stakazo_pipelines.platforms.http.messages import ApiReply, ApiRequest, Dialect, Usage
 from stakazo_pipelines.platforms.http.pacer import Pacer, PacingRule
 from stakazo_pipelines.platforms.http.paging import Paginator, pages
@@ -17,9 +18,12 @@ __all__ = [
     "BearerAuth",
     "Dialect",
     "HeaderTokenAuth",
+    "Limiter",
     "Pacer",
     "PacingRule",
     "Paginator",
+    "Quota",
+    "Rate",
     "RetryRule",
     "Usage",
     "pages",

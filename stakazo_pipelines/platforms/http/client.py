@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 from pydantic import SecretStr
@@ -17,9 +17,11 @@ from stakazo_pipelines.errors import (
     ConfigError,
     MalformedError,
     PlatformError,
+    ThrottledError,
     TransientError,
     UnknownOutcomeError,
 )
+from stakazo_pipelines.platforms.http.limiter import Limiter, Quota
 from stakazo_pipelines.platforms.http.messages import ApiReply, ApiRequest, Dialect
 from stakazo_pipelines.platforms.http.pacer import Pacer, PacingRule
 from stakazo_pipelines.platforms.http.redact import Redactor, quiet_httpx
@@ -32,6 +34,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TRY_AGAIN = frozenset({408, 429})
 # Servers close idle connections, often after 5 s; a write on one being closed would have an unknown outcome.
 _LIMITS = httpx.Limits(keepalive_expiry=2.0)
+_LONGEST_CLOSURE = 300.0  # a counter suspended for longer refuses each call by itself, so that nobody waits unheard
 TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=60.0)
 
 
@@ -52,15 +55,18 @@ class ApiClient:
         pacing: PacingRule | None = None,
         concurrency: int = 4,
         timeout: httpx.Timeout = TIMEOUT,
+        quota: Quota | None = None,
+        secrets: Sequence[SecretStr] = (),
     ) -> None:
         check_base_url(base_url, dialect.name)
         quiet_httpx()
-        self.redact = Redactor([token.get_secret_value()])
+        self.redact = Redactor([secret.get_secret_value() for secret in (token, *secrets)])
         self.sleep = sleep
         self._dialect = dialect
         self._monotonic = monotonic
         self._retry = retry or RetryRule()
         self._pacer = Pacer(sleep=sleep, monotonic=monotonic, rule=pacing)
+        self._limiter = None if quota is None else Limiter(quota, sleep=sleep, monotonic=monotonic)
         self._concurrency = concurrency
         self._lanes: dict[str, asyncio.Semaphore] = {}
         # Jitter only keeps clients from retrying in step; nothing that is computed depends on it.
@@ -104,8 +110,15 @@ class ApiClient:
         lane = self._lanes.setdefault(request.account, asyncio.Semaphore(self._concurrency))
         async with lane:
             await self._pacer.pause(request.account)
+            if self._limiter is not None:
+                await self._limiter.admit(request)
             retries.sent += 1
-            return await self._once(request)
+            try:
+                return await self._once(request)
+            except ThrottledError as error:
+                if self._limiter is not None and error.retry_after and error.retry_after <= _LONGEST_CLOSURE:
+                    self._limiter.close(request, error.retry_after)
+                raise
 
     async def _once(self, request: ApiRequest) -> ApiReply:
         failure: PlatformError
@@ -129,7 +142,7 @@ class ApiClient:
         raise failure
 
     def _read(self, request: ApiRequest, response: httpx.Response) -> ApiReply:
-        body, torn = _decoded(response)
+        body, torn = _decoded(response, request.plain)
         reply = ApiReply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
         self._pacer.observe(self._dialect.usage(request, reply))
         # A refusal that was cut off began as JSON; another server's page or a proxy's did not.
@@ -172,14 +185,18 @@ def check_base_url(base_url: str, platform: str) -> None:
         raise ConfigError(f"{platform}: the base URL must look like https://host[:port][/path], without user or query")
 
 
-def _decoded(response: httpx.Response) -> tuple[object, bool]:
-    """The JSON body and whether it is torn. 201 and 204 may come without a body; 200 with a promise of JSON may not."""
+def _decoded(response: httpx.Response, plain: bool) -> tuple[object, bool]:
+    """The JSON body and whether it is torn. 201 and 204 may come without a body; 200 with a promise of JSON may not.
+
+    Where plain text is expected, what did not begin as a JSON object is the body.
+    """
     if not response.content:
         return None, response.status_code == 200 and "json" in response.headers.get("content-type", "")
     try:
         return response.json(), False
     except ValueError:  # JSON and UTF-8 errors alike; chaining it would carry the body along
-        return None, True
+        cut = response.content.lstrip().startswith(b"{")
+        return (response.text, False) if plain and response.is_success and not cut else (None, True)
 
 
 def _unknown(error: PlatformError) -> UnknownOutcomeError:

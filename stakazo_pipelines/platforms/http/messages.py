@@ -18,6 +18,8 @@ class ApiRequest:
 
     `repeatable` says that sending it twice does no more than sending it once: reads, deletes, and the creation of
     reports. Anything else is sent again only when the server provably did not act on it.
+
+    `plain` says that a success may be text (a CSV file) instead of JSON.
     """
 
     method: str
@@ -30,6 +32,7 @@ class ApiRequest:
     content: bytes | None = None  # a body as it is; say its Content-Type in `headers`
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = False
+    plain: bool = False
 
     @property
     def title(self) -> str:
@@ -39,7 +42,7 @@ class ApiRequest:
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """One answer. Header names are lower case. `body` is the decoded JSON (None for an empty body)."""
+    """One answer. Header names are lower case. `body` is the decoded JSON (None for an empty body), or plain text."""
 
     status: int
     headers: Mapping[str, str]
