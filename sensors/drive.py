@@ -8,8 +8,9 @@ from contextlib import redirect_stdout
 from datetime import date, timedelta
 from pathlib import Path
 
-from dagster import DagsterEvent, DagsterInstance, Definitions, ExecuteInProcessResult
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterEvent, DagsterInstance, Definitions
 
+from assets.ingest import READ
 from sensors.jobs import decide_job, estimate_job, ingest_job, marts_job, population_job
 from sensors.schedules import RANGE_END, RANGE_START, daily_tags
 from stakazo_pipelines.errors import StakazoError
@@ -52,7 +53,7 @@ class Driver:
         """Read and build a range of days, whatever was read before."""
         for start, end in day_ranges(since, until, days_per_run=self._policy.ingest.backfill_days_per_run):
             self._say(f"backfill {start} to {end}")
-            self._run(ingest_job.name, {RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
+            self._ingest({RANGE_START: start.isoformat(), RANGE_END: end.isoformat()})
 
     def rebuild_marts(self, since: date, until: date) -> None:
         """Build the marts of a range of days from what the lake has, imports included; no platform is asked."""
@@ -62,7 +63,7 @@ class Driver:
 
     def daily_ingest(self, newest: date) -> None:
         self._say(f"ingest {newest} and the days due for another reading")
-        self._run(ingest_job.name, daily_tags(self._policy, newest))
+        self._ingest(daily_tags(self._policy, newest))
 
     def refit_population(self) -> None:
         self._say("sample the population model (PyMC)")
@@ -77,14 +78,28 @@ class Driver:
         self._say(f"estimate and allocate {day}")
         self._run(estimate_job.name, {PARTITION: day.isoformat()})
 
-    def _run(self, job: str, tags: dict[str, str]) -> None:
+    def _ingest(self, tags: dict[str, str]) -> None:
+        """Tell what could not be read. Raises RunFailedError when that is every platform: nothing new is known then."""
+        checks = [check for check in self._run(ingest_job.name, tags) if check.check_name == READ]
+        lost = {}
+        for check in checks:
+            if not check.passed:
+                self._say(f"{check.asset_key.to_user_string()}: {check.description}")
+            if not check.passed and check.severity is AssetCheckSeverity.ERROR:
+                lost[check.asset_key.path[0]] = check.description or ""
+        if lost.keys() >= {check.asset_key.path[0] for check in checks} and lost:
+            raise RunFailedError(f"no platform could be read: {'; '.join(lost.values())}")
+
+    def _run(self, job: str, tags: dict[str, str]) -> list[AssetCheckEvaluation]:
+        """Run a job to its end; what its checks found."""
         with self._log.open("a", encoding="utf-8") as log, redirect_stdout(log):
-            result: ExecuteInProcessResult = self._defs.resolve_job_def(job).execute_in_process(
+            result = self._defs.resolve_job_def(job).execute_in_process(
                 instance=self._instance, tags=tags, raise_on_error=False, run_config=_QUIET
             )
         if not result.success:
             failures = [_root_cause(event) for event in result.all_events if event.is_step_failure]
             raise RunFailedError(f"run {result.run_id} of job {job} failed: {'; '.join(failures) or 'see its log'}")
+        return list(result.get_asset_check_evaluations())
 
 
 def _root_cause(event: DagsterEvent) -> str:

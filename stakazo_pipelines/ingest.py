@@ -1,6 +1,8 @@
 """Reading a platform into the lake: which days, which levels, in how few requests, and what went wrong where.
 
-One account that fails never keeps the others from being read; only when all fail is it an error.
+One account that fails never keeps the others from being read; a platform of which nothing can be read is an error,
+which `or_unread` turns into a report where the other platforms shall go on. Memory stays flat however long the range:
+a level is read in pieces of so many rows, and a piece is on disk before the next one is asked for.
 """
 
 import asyncio
@@ -8,16 +10,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from stakazo_pipelines.errors import PlatformError, RejectedError
-from stakazo_pipelines.lake import Lake, entities_frame, insight_rows_frame, quarantine_frame
+from stakazo_pipelines.errors import ConfigError, PermissionDeniedError, PlatformError, RejectedError
+from stakazo_pipelines.lake import Lake, entities_frame, insight_days, quarantine_frame
 from stakazo_pipelines.platforms.port import (
     Account,
     AdPlatform,
     EntitiesResult,
     Entity,
-    InsightRow,
     InsightsQuery,
     Quarantined,
 )
@@ -25,11 +27,18 @@ from stakazo_pipelines.vocabulary import Level
 
 REPORT_LEVELS = (Level.ACCOUNT, Level.CAMPAIGN, Level.AD_GROUP, Level.AD)
 ENTITY_LEVELS = (Level.CAMPAIGN, Level.AD_GROUP, Level.AD, Level.CREATIVE)
+ROWS_AT_ONCE = 10_000  # of one piece; a row and its payload take about 4 kB until they are written
+READINGS_AT_ONCE = 6  # of all accounts and levels; the adapter bounds the requests of each account itself
+_UNLISTED = 200  # rows a day of a level, until a snapshot or a first answer says better
+_T = TypeVar("_T")
 
 
 @dataclass
 class IngestReport:
-    """What was read. `failed` maps an account id to the reason; `pending_days` had not ended in their account yet."""
+    """What was read. `failed` maps an account id to the reason; `pending_days` had not ended in their account yet.
+
+    `unread` says why nothing at all could be read; the lake then holds what it held before.
+    """
 
     accounts: list[Account] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
@@ -37,6 +46,15 @@ class IngestReport:
     quarantined: list[tuple[str, Quarantined]] = field(default_factory=list)
     failed: dict[str, PlatformError] = field(default_factory=dict)
     pending_days: set[date] = field(default_factory=set)
+    unread: str = ""
+
+
+async def or_unread(reading: Awaitable[IngestReport]) -> IngestReport:
+    """The reading's report; one that says why where the platform (its token, its host) let nothing be read."""
+    try:
+        return await reading
+    except (PlatformError, ConfigError) as error:
+        return IngestReport(unread=str(error))
 
 
 def last_complete_day(now: datetime, timezone: str) -> date:
@@ -66,10 +84,16 @@ def contiguous_ranges(days: Sequence[date]) -> list[tuple[date, date]]:
 
 async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) -> IngestReport:
     """Snapshot every account's entities, filed under the account-local day of `now`. Raises if no account works."""
-    report = IngestReport(accounts=list(await platform.accounts()))
+    report = IngestReport(accounts=await _accounts(platform))
+    gate = asyncio.Semaphore(READINGS_AT_ONCE)
+
+    async def level_of(account: Account, level: Level) -> EntitiesResult:
+        async with gate:
+            return await platform.entities(account, level)
 
     async def one(account: Account) -> None:
-        results: list[EntitiesResult] = [await platform.entities(account, level) for level in ENTITY_LEVELS]
+        listed = [level for level in ENTITY_LEVELS if level in platform.capabilities.levels]
+        results = await _all(level_of(account, level) for level in listed)
         entities = [_as_entity(account), *(entity for result in results for entity in result.entities)]
         rejected = [bad for result in results for bad in result.quarantined]
         day = now.astimezone(ZoneInfo(account.timezone)).date()
@@ -93,40 +117,117 @@ async def ingest_insights(
     levels: Sequence[Level] = REPORT_LEVELS,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> IngestReport:
-    """Read `days` at each of `levels` and append them as vintages fetched at `now`.
+    """Read `days` at each of `levels` that the platform reports and append them as vintages fetched at `now`.
 
-    `ages` limits re-reading to days of those ages (None reads every day asked for). A day is written only when it
-    has ended in the account's zone, whole: a file with no rows says that nothing was delivered.
+    `ages` limits re-reading to days of those ages, and to days that some level lacks (None reads every day asked for).
+    A day is written only when it has ended in the account's zone, whole: a file with no rows says that nothing was
+    delivered. Raises if no account works.
     """
-    report = IngestReport(accounts=list(await platform.accounts()))
+    report = IngestReport(accounts=await _accounts(platform))
+    reported = [level for level in levels if level in platform.capabilities.insight_levels]
+    present = {} if ages is None else _present_days(lake, platform.name, reported, days)
+    sizes = lake.entity_counts(platform.name)
+    gate = asyncio.Semaphore(READINGS_AT_ONCE)
 
     async def one(account: Account) -> None:
         newest = last_complete_day(now, account.timezone)
         report.pending_days.update(day for day in days if day > newest)
-        present = (
-            set() if ages is None else lake.raw_days(platform.name, f"insights_{levels[-1]}", account_id=account.id)
-        )
         wanted = (
             sorted(day for day in days if day <= newest)
             if ages is None
-            else days_to_read(days, newest=newest, ages=ages, present=present)
+            else days_to_read(days, newest=newest, ages=ages, present=present.get(account.id, set()))
         )
-        for level in levels:
-            if level not in platform.capabilities.insight_levels:
-                continue
-            for since, until in contiguous_ranges(wanted):
-                result = await platform.insights(InsightsQuery(account, level, since, until))
-                _write_days(lake, platform.name, account, level, since, until, now, result.rows, report)
-                _keep_rejected(lake, platform.name, account, until, now, result.quarantined, report)
-                on_progress(f"{platform.name} {account.id} {level}: {since} to {until}, {len(result.rows)} rows")
+        rejected: list[Quarantined] = []
+
+        async def read(level: Level) -> None:
+            pieces = _Pieces(wanted, 1 if level is Level.ACCOUNT else sizes.get((account.id, level.value), _UNLISTED))
+            while (piece := pieces.following()) is not None:
+                since, until = piece
+                async with gate:
+                    result = await platform.insights(InsightsQuery(account, level, since, until))
+                    by_day = insight_days(
+                        result.rows, account=account, level=level, platform=platform.name, fetched_at=now,
+                        since=since, until=until,
+                    )  # fmt: skip
+                    rejected.extend(result.quarantined)
+                    rows = len(result.rows)
+                    del result
+                    # Beside the event loop: the next answers come in while this one goes to disk.
+                    await asyncio.to_thread(
+                        lake.append_days, platform.name, f"insights_{level}", account_id=account.id, fetched_at=now,
+                        frames=by_day,
+                    )  # fmt: skip
+                pieces.saw(rows, days=len(by_day))
+                report.files += len(by_day)
+                report.rows[level.value] += rows
+                on_progress(f"{platform.name} {account.id} {level}: {since} to {until}, {rows} rows")
+
+        try:
+            await _all(read(level) for level in reported)
+        finally:
+            if wanted:
+                _keep_rejected(lake, platform.name, account, wanted[-1], now, rejected, report)
 
     await _each_account(report, one)
     return report
 
 
+class _Pieces:
+    """Days cut into ranges of about ROWS_AT_ONCE rows, one after the other as it is seen how many rows a day has."""
+
+    def __init__(self, days: Sequence[date], rows_a_day: int) -> None:
+        self._left = contiguous_ranges(days)[::-1]
+        self._rows_a_day = rows_a_day
+
+    def following(self) -> tuple[date, date] | None:
+        """The next range, both ends inclusive; None when there is none left."""
+        if not self._left:
+            return None
+        since, until = self._left.pop()
+        width = max(ROWS_AT_ONCE // max(self._rows_a_day, 1), 1)
+        end = min(since + timedelta(days=width - 1), until)
+        if end < until:
+            self._left.append((end + timedelta(days=1), until))
+        return since, end
+
+    def saw(self, rows: int, *, days: int) -> None:
+        """What a range had; a level only ever turns out larger, so that one quiet week does not widen the next."""
+        self._rows_a_day = max(self._rows_a_day, -(-rows // days))
+
+
+async def _accounts(platform: AdPlatform) -> list[Account]:
+    accounts = list(await platform.accounts())
+    if not accounts:
+        raise PermissionDeniedError("the token sees no ad account; have one shared with its user", platform.name)
+    return accounts
+
+
+async def _all(readings: Iterable[Awaitable[_T]]) -> list[_T]:
+    """Every result; the first error once all have ended, so that none goes on reading behind its account's back."""
+    outcomes = await asyncio.gather(*readings, return_exceptions=True)
+    results: list[_T] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results
+
+
+def _present_days(lake: Lake, platform: str, levels: Sequence[Level], days: Sequence[date]) -> dict[str, set[date]]:
+    """By account, the days that every level has: a run killed between two levels left days that are to be read."""
+    if not days:
+        return {}
+    found = [
+        lake.raw_days_by_account(platform, f"insights_{level}", since=min(days), until=max(days)) for level in levels
+    ]
+    accounts = set().union(*found) if found else set()
+    return {account: set.intersection(*(by.get(account, set()) for by in found)) for account in accounts}
+
+
 def _as_entity(account: Account) -> Entity:
     """The account's own row in its snapshot: allocation reads its smallest money unit and budget from there."""
-    least = account.min_daily_budget
+    least = {"min_daily_budget": account.min_daily_budget, "min_campaign_budget": account.min_campaign_budget}
+    amounts = {name: None if money is None else str(money.amount) for name, money in least.items()}
     return Entity(
         level=Level.ACCOUNT,
         id=account.id,
@@ -135,7 +236,7 @@ def _as_entity(account: Account) -> Entity:
         name=account.name,
         status=account.status,
         native_type="account",
-        native={"minor_units": account.minor_units, "min_daily_budget": None if least is None else str(least.amount)},
+        native={"minor_units": account.minor_units, **amounts},
     )
 
 
@@ -151,29 +252,6 @@ async def _each_account(report: IngestReport, one: Callable[[Account], Awaitable
     await asyncio.gather(*(guarded(account) for account in report.accounts))
     if report.accounts and len(report.failed) == len(report.accounts):
         raise next(iter(report.failed.values()))
-
-
-def _write_days(
-    lake: Lake,
-    platform: str,
-    account: Account,
-    level: Level,
-    since: date,
-    until: date,
-    now: datetime,
-    rows: Sequence[InsightRow],
-    report: IngestReport,
-) -> None:
-    by_day: dict[date, list[InsightRow]] = {
-        since + timedelta(days=offset): [] for offset in range((until - since).days + 1)
-    }
-    for row in rows:
-        by_day[row.day].append(row)
-    for day, of_day in by_day.items():
-        frame = insight_rows_frame(of_day, account=account, level=level, platform=platform, fetched_at=now)
-        lake.append_raw(platform, f"insights_{level}", day=day, account_id=account.id, fetched_at=now, frame=frame)
-        report.files += 1
-    report.rows[level.value] += len(rows)
 
 
 def _keep_rejected(

@@ -9,13 +9,15 @@ from stakazo_pipelines.lake.frames import (
     RAW_INSIGHTS_SCHEMA,
     RAW_QUARANTINE_SCHEMA,
     entities_frame,
+    insight_days,
     insight_rows_frame,
     quarantine_frame,
 )
-from stakazo_pipelines.lake.store import DATASETS, Lake, RawFile, Reading, Unreadable
+from stakazo_pipelines.lake.store import DATASETS, INSIGHT_DATASETS, Lake, RawFile, Reading, Unreadable
 
 __all__ = [
     "DATASETS",
+    "INSIGHT_DATASETS",
     "RAW_ENTITIES_SCHEMA",
     "RAW_INSIGHTS_SCHEMA",
     "RAW_QUARANTINE_SCHEMA",
@@ -24,6 +26,7 @@ __all__ = [
     "Reading",
     "Unreadable",
     "entities_frame",
+    "insight_days",
     "insight_rows_frame",
     "quarantine_frame",
 ]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -139,6 +139,29 @@ def insight_rows_frame(
         for row in rows
     ]
     return pl.DataFrame(records, schema=dict(RAW_INSIGHTS_SCHEMA), orient="row")
+
+
+def insight_days(
+    rows: Sequence[InsightRow],
+    *,
+    account: Account,
+    level: Level,
+    platform: str,
+    fetched_at: datetime,
+    since: date,
+    until: date,
+) -> dict[date, pl.DataFrame]:
+    """`insight_rows_frame` day by day: every day of `since`..`until`, one on which nothing was delivered without rows.
+
+    Raises LakeError for a row of a day outside of them.
+    """
+    frame = insight_rows_frame(rows, account=account, level=level, platform=platform, fetched_at=fetched_at)
+    found = {key[0]: part for key, part in frame.partition_by("date_day", as_dict=True).items()}
+    days = [since + timedelta(days=offset) for offset in range((until - since).days + 1)]
+    strangers = sorted(found.keys() - set(days))
+    if strangers:
+        raise LakeError(f"{platform} {account.id}: a row of {strangers[0]} among those of {since} to {until}")
+    return {day: found.get(day, frame.clear()) for day in days}
 
 
 def entities_frame(

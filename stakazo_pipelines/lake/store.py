@@ -112,6 +112,19 @@ class Lake:
             write_frame(path, kept)
         return path
 
+    def append_days(
+        self,
+        platform: str,
+        dataset: str,
+        *,
+        account_id: str,
+        fetched_at: datetime,
+        frames: Mapping[date, pl.DataFrame],
+    ) -> None:
+        """`append_raw` of several days of one account and fetch. Raises LakeError."""
+        for day, frame in frames.items():
+            self.append_raw(platform, dataset, day=day, account_id=account_id, fetched_at=fetched_at, frame=frame)
+
     def raw_files(
         self,
         dataset: str,
@@ -140,6 +153,25 @@ class Lake:
         """Days that have at least one vintage."""
         return {file.day for file in self.raw_files(dataset, platform=platform, account_id=account_id)}
 
+    def raw_days_by_account(self, platform: str, dataset: str, *, since: date, until: date) -> dict[str, set[date]]:
+        """Of the days `since`..`until` those that have at least one vintage, by account."""
+        found: dict[str, set[date]] = {}
+        for file in self.raw_files(dataset, platform=platform, since=since, until=until):
+            found.setdefault(file.account_id, set()).add(file.day)
+        return found
+
+    def last_fetch(self, platform: str, datasets: Iterable[str]) -> datetime | None:
+        """When any of the datasets was last fetched; None when none ever was."""
+        fetched = [file.fetched_at for dataset in datasets for file in self.raw_files(dataset, platform=platform)]
+        return max(fetched, default=None)
+
+    def entity_counts(self, platform: str) -> dict[tuple[str, str], int]:
+        """How many entities the newest readable snapshot of each account holds, by account id and level."""
+        chosen, _ = newest_whole(self.raw_files("entities", platform=platform), key=lambda file: file.account_id)
+        levels = read_raw(chosen, "entities", columns=("account_id", "level")).frame
+        counted = levels.group_by("account_id", "level").len()
+        return {(account, level): number for account, level, number in counted.iter_rows()}
+
     def vintages(
         self,
         dataset: str,
@@ -161,16 +193,13 @@ class Lake:
         until: date = date.max,
         platform: str | None = None,
         account_id: str | None = None,
+        columns: Sequence[str] = (),
     ) -> Reading:
         """The rows of the newest vintage of each account and day; a torn newest one falls back to the one before."""
         files = self.raw_files(dataset, platform=platform, account_id=account_id, since=since, until=until)
         chosen, torn = newest_whole(files)
-        reading = read_raw(chosen, dataset)
+        reading = read_raw(chosen, dataset, columns=columns)
         return Reading(reading.frame, (*torn, *reading.unreadable))
-
-    def latest_insights(self, platform: str, dataset: str, *, since: date, until: date) -> pl.DataFrame:
-        """The newest vintage of each account and day, whole. Raises LakeError naming files that cannot be read."""
-        return self.newest(dataset, platform=platform, since=since, until=until).whole()
 
     def entities(
         self, *, as_of: date = date.max, platform: str | None = None, account_id: str | None = None
@@ -222,18 +251,22 @@ def newest_whole(
     return chosen, tuple(torn)
 
 
-def read_raw(files: Sequence[RawFile], dataset: str) -> Reading:
-    """The rows of raw files beneath each other; files that cannot be read are listed and left out."""
+def read_raw(files: Sequence[RawFile], dataset: str, *, columns: Sequence[str] = ()) -> Reading:
+    """The rows of raw files beneath each other; files that cannot be read are listed and left out.
+
+    Of many files name the `columns` needed (none: all of them): most of a row is its payload.
+    """
     schema = dict(_known(dataset))
+    wanted = list(columns or schema)
     try:
-        return Reading(_scan([file.path for file in files], schema))
+        return Reading(_scan([file.path for file in files], schema, wanted))
     except (pl.exceptions.PolarsError, OSError):
         pass  # one of them is bad: find out which
-    good: list[pl.DataFrame] = [pl.DataFrame(schema=schema)]
+    good: list[pl.DataFrame] = [pl.DataFrame(schema=schema).select(wanted)]
     bad: list[Unreadable] = []
     for file in files:
         try:
-            good.append(_scan([file.path], schema))
+            good.append(_scan([file.path], schema, wanted))
         except (pl.exceptions.PolarsError, OSError) as error:
             bad.append(Unreadable(file.path, torn_reason(file.path) or str(error).splitlines()[0]))
     return Reading(pl.concat(good), tuple(bad))
@@ -248,13 +281,13 @@ def read_parquet(path: Path) -> pl.DataFrame:
         raise LakeError(f"{path}: {reason}; delete it and rebuild that day") from error
 
 
-def _scan(paths: Sequence[Path], schema: dict[str, Any]) -> pl.DataFrame:
+def _scan(paths: Sequence[Path], schema: dict[str, Any], columns: list[str]) -> pl.DataFrame:
     if not paths:
-        return pl.DataFrame(schema=schema)
+        return pl.DataFrame(schema=schema).select(columns)
     scan = pl.scan_parquet(
         list(paths), schema=schema, missing_columns="insert", extra_columns="ignore", hive_partitioning=False
     )
-    return scan.collect()
+    return scan.select(columns).collect()
 
 
 def _conform(

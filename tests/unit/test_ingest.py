@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,13 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stakazo_pipelines.errors import AuthError, PermissionDeniedError, PlatformError, TransientError
+from stakazo_pipelines.errors import (
+    AuthError,
+    ConfigError,
+    LakeError,
+    PermissionDeniedError,
+    PlatformError,
+    TransientError,
+)
 from stakazo_pipelines.ingest import (
+    READINGS_AT_ONCE,
+    ROWS_AT_ONCE,
+    IngestReport,
     contiguous_ranges,
     days_to_read,
     ingest_entities,
     ingest_insights,
     last_complete_day,
+    or_unread,
 )
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.money import Money
@@ -39,7 +51,8 @@ LEVELS = (Level.ACCOUNT, Level.AD)
 
 def account(account_id: str, timezone: str = "Europe/Berlin", problem: str = "") -> Account:
     least = Money(Decimal(5), "EUR")
-    return Account(account_id, f"Shop {account_id}", "EUR", timezone, 100, EntityStatus.ACTIVE, least, problem)
+    status = EntityStatus.ACTIVE
+    return Account(account_id, f"Shop {account_id}", "EUR", timezone, 100, status, least, problem=problem)
 
 
 def row(day: date, level: Level, account_id: str, ad: str | None = None) -> InsightRow:
@@ -50,19 +63,24 @@ def row(day: date, level: Level, account_id: str, ad: str | None = None) -> Insi
 
 
 class FakePlatform:
-    """Reports one ad a day for every account; `failing` maps an account to the error of its every call."""
+    """Reports `ads` ads a day for every account; `failing` maps an account to the error of its every call."""
 
     name = "meta"
     capabilities = Capabilities(
         frozenset(Level), frozenset(LEVELS), frozenset(), False, False, 1, frozenset({Level.AD_GROUP})
     )
 
-    def __init__(self, accounts: Sequence[Account], failing: dict[str, PlatformError] | None = None) -> None:
+    def __init__(
+        self, accounts: Sequence[Account], failing: dict[str, PlatformError] | None = None, ads: int = 1
+    ) -> None:
         self._accounts = accounts
         self._failing = failing or {}
+        self._ads = ads
         self.queries: list[InsightsQuery] = []
         self.silent: set[date] = set()
         self.rejected: Sequence[Quarantined] = ()
+        self.failing_level: Level | None = None
+        self.running = self.most_running = 0
 
     async def accounts(self) -> Sequence[Account]:
         return self._accounts
@@ -74,9 +92,18 @@ class FakePlatform:
 
     async def insights(self, query: InsightsQuery) -> InsightsResult:
         self.queries.append(query)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
         self._check(query.account)
+        if query.level is self.failing_level:
+            raise TransientError("no answer")
         span = [query.since + timedelta(days=back) for back in range((query.until - query.since).days + 1)]
-        rows = [row(day, query.level, query.account.id, "ad1") for day in span if day not in self.silent]
+        ads = range(1, self._ads + 1) if query.level is Level.AD else (1,)
+        rows = [
+            row(day, query.level, query.account.id, f"ad{ad}") for day in span if day not in self.silent for ad in ads
+        ]
         return InsightsResult(rows, self.rejected if query.level is Level.AD else ())
 
     def _check(self, account: Account) -> None:
@@ -134,12 +161,43 @@ def test_ranges_cover_each_day_once_and_never_touch(offsets):
     assert all(later[0] - earlier[1] > timedelta(days=1) for earlier, later in itertools.pairwise(ranges))
 
 
-def test_a_long_backfill_is_one_request_a_level(read):
+def test_a_backfill_is_one_request_a_level(read):
     platform = FakePlatform([account("1")])
-    read(platform, back(*range(1, 121)))
+    read(platform, back(*range(1, 43)))
     assert [(query.level, query.since, query.until) for query in platform.queries] == [
-        (level, NEWEST - timedelta(days=119), NEWEST) for level in LEVELS
+        (level, NEWEST - timedelta(days=41), NEWEST) for level in LEVELS
     ]
+
+
+def test_what_is_held_in_memory_does_not_grow_with_the_range(read, lake):
+    platform = FakePlatform([account("1")], ads=500)
+    report = read(platform, back(*range(1, 61)))
+    asked = [(query.until - query.since).days + 1 for query in platform.queries if query.level is Level.AD]
+    assert asked[0] * 500 > ROWS_AT_ONCE  # nothing was known of the account yet
+    assert all(days * 500 <= ROWS_AT_ONCE for days in asked[1:])
+    assert report.rows["ad"] == 60 * 500
+    assert lake.raw_days("meta", "insights_ad") == set(back(*range(1, 61)))
+
+
+def test_the_snapshot_says_beforehand_how_many_rows_a_day_has(read, lake):
+    class Listed(FakePlatform):
+        async def entities(self, account, level):
+            one = (await super().entities(account, level)).entities[0]
+            many = 2000 if level is Level.AD else 1
+            return EntitiesResult([replace(one, id=f"{level}{number}") for number in range(many)])
+
+    platform = Listed([account("1")])
+    asyncio.run(ingest_entities(platform, lake, now=NOW))
+    read(platform, back(*range(1, 13)))
+    asked = [query for query in platform.queries if query.level is Level.AD]
+    assert max((query.until - query.since).days + 1 for query in asked) == ROWS_AT_ONCE // 2000
+
+
+def test_accounts_and_levels_are_read_at_the_same_time_but_not_without_bound(read):
+    few, many = FakePlatform([account("1")]), FakePlatform([account(str(number)) for number in range(20)])
+    read(few, back(1))
+    read(many, back(1))
+    assert (few.most_running, many.most_running) == (len(LEVELS), READINGS_AT_ONCE)
 
 
 def test_each_day_is_a_file_of_its_own_and_a_silent_day_an_empty_one(read, lake):
@@ -187,6 +245,41 @@ def test_when_every_account_fails_it_is_an_error(read):
         read(platform, back(1))
 
 
+def test_a_day_that_one_level_lacks_is_read_again(read, lake):
+    platform = FakePlatform([account("1"), account("2")])
+    platform.failing_level = Level.ACCOUNT
+    with pytest.raises(TransientError):
+        read(platform, back(1, 20), ages=[1])
+    assert lake.raw_days("meta", "insights_ad", account_id="1") == set(back(1, 20))
+    platform.failing_level = None
+    read(platform, back(1, 20), ages=[1], now=NOW + timedelta(hours=1))
+    assert lake.raw_days("meta", "insights_account", account_id="1") == set(back(1, 20))
+
+
+def test_a_platform_that_cannot_be_read_is_a_report_that_says_why(lake):
+    platform = FakePlatform([account("1")], {"1": AuthError("expired")})
+    report = asyncio.run(or_unread(ingest_entities(platform, lake, now=NOW)))
+    assert report.unread == "expired"
+
+    async def without_a_token() -> IngestReport:
+        raise ConfigError("meta: no token; set META_ACCESS_TOKEN")
+
+    assert "META_ACCESS_TOKEN" in asyncio.run(or_unread(without_a_token())).unread
+
+
+def test_a_full_disk_is_no_fault_of_the_platform(lake):
+    async def full() -> IngestReport:
+        raise LakeError("no space left")
+
+    with pytest.raises(LakeError):
+        asyncio.run(or_unread(full()))
+
+
+def test_a_token_that_sees_no_account_is_said(read):
+    with pytest.raises(PermissionDeniedError, match="sees no ad account"):
+        read(FakePlatform([]), back(1))
+
+
 def test_an_account_with_a_problem_is_not_asked_and_says_why(read):
     platform = FakePlatform([account("1", problem="its currency XXX is unknown"), account("2")])
     report = read(platform, back(1))
@@ -217,6 +310,13 @@ def test_entities_are_filed_under_the_accounts_own_day_and_hold_the_account(lake
     assert {file.day for file in lake.raw_files("entities")} == {date(2026, 7, 1)}
     assert set(snapshot["level"]) == {"account", "campaign", "ad_group", "ad", "creative"}
     assert report.rows["campaign"] == 1
+
+
+def test_entities_of_a_level_that_the_platform_cannot_list_are_not_asked_for(lake):
+    platform = FakePlatform([account("1")])
+    platform.capabilities = replace(platform.capabilities, levels=frozenset({Level.CAMPAIGN, Level.AD}))
+    report = asyncio.run(ingest_entities(platform, lake, now=NOW))
+    assert set(report.rows) == {"account", "campaign", "ad"}
 
 
 def test_an_account_whose_entities_cannot_be_read_leaves_the_others_alone(lake):

@@ -65,7 +65,7 @@ def test_a_backfill_killed_at_random_points_and_run_again_leaves_each_row_once(t
     lake = Lake(tmp_path)
     files = lake.raw_files("insights_ad")
     assert [file.path for file in files if torn_reason(file.path)] == []
-    newest = lake.latest_insights("meta", "insights_ad", since=FIRST, until=FIRST + timedelta(days=DAYS))
+    newest = lake.newest("insights_ad", platform="meta", since=FIRST, until=FIRST + timedelta(days=DAYS)).whole()
     assert newest.height == DAYS * 300
     assert not newest.select("date_day", "ad_id").is_duplicated().any()
 

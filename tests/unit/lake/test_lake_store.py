@@ -33,7 +33,7 @@ def append(lake: Lake, rows: list[InsightRow], *, fetched_at: datetime = MORNING
 
 
 def newest_spend(lake: Lake) -> list[Decimal]:
-    frame = lake.latest_insights("meta", "insights_ad", since=DAY, until=DAY + timedelta(days=9))
+    frame = lake.newest("insights_ad", platform="meta", since=DAY, until=DAY + timedelta(days=9)).whole()
     return frame.get_column("spend").to_list()
 
 
@@ -119,7 +119,7 @@ def test_a_torn_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     assert reading.frame.get_column("spend").to_list() == [2]
     assert [bad.path for bad in reading.unreadable] == [torn]
     with pytest.raises(LakeError, match=r"20260602T060000Z.*torn"):
-        lake.latest_insights("meta", "insights_ad", since=DAY, until=DAY)
+        lake.newest("insights_ad", platform="meta", since=DAY, until=DAY).whole()
 
 
 def test_a_torn_newest_vintage_falls_back_to_the_one_before(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_an_asset_day_is_replaced_and_the_days_are_listed(tmp_path: Path) -> Non
 
 def test_nothing_written_yet_reads_as_no_rows_with_the_right_columns(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    frame = lake.latest_insights("tiktok", "insights_ad", since=DAY, until=DAY)
+    frame = lake.newest("insights_ad", platform="tiktok", since=DAY, until=DAY).whole()
     assert frame.is_empty()
     assert frame.schema["spend"] == pl.Decimal(18, 6)
     assert lake.platforms() == []
