@@ -1,4 +1,7 @@
-"""The sandbox's own endpoints under /sandbox: clock, faults, truth, outcome, journal, requests. No token needed."""
+"""The sandbox's own endpoints under /sandbox: clock, faults, truth, outcome, portfolio, journal, requests.
+
+They need no token.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -32,6 +35,7 @@ class Control:
             ("/sandbox/clock", self._clock, ["GET", "POST"]),
             ("/sandbox/truth", self._truth, ["GET"]),
             ("/sandbox/outcome", self._outcome, ["GET"]),
+            ("/sandbox/portfolio", self._portfolio, ["GET"]),
             ("/sandbox/journal", self._journal, ["GET"]),
             ("/sandbox/requests", self._requests, ["GET", "DELETE"]),
             ("/sandbox/faults", self._faults, ["GET", "POST", "DELETE"]),
@@ -63,21 +67,30 @@ class Control:
         since, until = (_day(request, name) for name in ("since", "until"))
         return JSONResponse(self._kernel.world.outcome(since, until))
 
+    async def _portfolio(self, request: Request) -> Response:
+        """`?since&until&rates=USD:1,EUR:1.087`: what one unit of each currency is worth in the reporting currency."""
+        since, until = (_day(request, name) for name in ("since", "until"))
+        return JSONResponse(self._kernel.world.portfolio(since, until, _rates(request)))
+
     async def _journal(self, request: Request) -> Response:
-        """Applied writes, oldest first; `?actor=all` adds those of the world's history."""
-        everybody = request.query_params.get("actor") == "all"
+        """Applied writes, oldest first; `?actor=all` adds those of the world's history, `?platform=` narrows."""
+        everybody, only = request.query_params.get("actor") == "all", request.query_params.get("platform")
         writes = [
             {
                 "seq": w.seq,
                 "at": w.at,
                 "level": w.level,
                 "id": w.id,
+                "account_id": account.id,
+                "platform": account.platform,
                 "fields": w.fields,
                 "before": w.before,
                 "actor": w.actor,
             }
             for w in self._kernel.world.journal
             if everybody or w.actor == "api"
+            for account in [self._kernel.world.owner(w.level, w.id)]
+            if only in (None, account.platform)
         ]
         return Response(json.dumps({"writes": writes}, default=_plain), media_type="application/json")
 
@@ -86,7 +99,14 @@ class Control:
         log = self._kernel.requests
         if request.method == "DELETE":
             log.clear()
-        return JSONResponse({"total": log.total, "counts": dict(log.counts), "recent": list(log.recent)})
+        return JSONResponse(
+            {
+                "total": log.total,
+                "platforms": dict(log.platforms),
+                "counts": dict(log.counts),
+                "recent": list(log.recent),
+            }
+        )
 
     async def _faults(self, request: Request) -> Response:
         table = self._kernel.faults
@@ -151,6 +171,17 @@ def _day(request: Request, name: str) -> date:
         return date.fromisoformat(request.query_params[name])
     except (KeyError, ValueError) as error:
         raise _BadRequestError(f"{name} must be given as YYYY-MM-DD") from error
+
+
+def _rates(request: Request) -> dict[str, float]:
+    rates = {}
+    for entry in request.query_params.get("rates", "").split(","):
+        currency, _, rate = entry.partition(":")
+        try:
+            rates[currency.strip()] = float(rate)
+        except ValueError as error:
+            raise _BadRequestError("rates must be given as USD:1,EUR:1.087") from error
+    return rates
 
 
 def _plain(value: object) -> str:

@@ -30,15 +30,18 @@ class RequestLog:
 
     recent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=2000))
     counts: Counter[str] = field(default_factory=Counter)
+    platforms: Counter[str] = field(default_factory=Counter)
     total: int = 0
 
     def clear(self) -> None:
         self.recent.clear()
         self.counts.clear()
+        self.platforms.clear()
         self.total = 0
 
     def add(self, platform: str, method: str, path: str, path_class: str, *, batched: bool = False) -> None:
         self.total += 1
+        self.platforms[platform] += 1
         self.recent.append(
             {"seq": self.total, "platform": platform, "method": method, "path": path, "batched": batched}
         )

@@ -25,7 +25,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from stakazo_pipelines.sandbox.control import Control
 from stakazo_pipelines.sandbox.kernel import Kernel
 from stakazo_pipelines.sandbox.meta import MetaEmulator, MetaOptions
-from stakazo_pipelines.sandbox.world import World, WorldConfig
+from stakazo_pipelines.sandbox.persistence import EventFile
+from stakazo_pipelines.sandbox.world import PLATFORMS, World, WorldConfig
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -118,12 +119,14 @@ def serve(
 ) -> None:
     """Serve until stopped. Prints one line with the address, or calls `ready` with the port instead.
 
+    Without a config the world is the one the state file was begun with, else one of two accounts on every platform.
     `today` bounds the world's clock (default: now). Raises ValueError for a host that is not loopback, unless allowed.
     """
     if host not in _LOOPBACK and not allow_remote:
         raise ValueError(f"the sandbox listens on loopback only, not on {host}")
     limit = (today or datetime.now(UTC)).replace(minute=0, second=0, microsecond=0)
-    world = World(replace(config or WorldConfig(seed=seed), today_limit=limit))
+    config = config or _kept(state_file, seed) or WorldConfig(seed=seed, accounts=6, platforms=PLATFORMS)
+    world = World(replace(config, today_limit=limit))
     connections = Connections()
     app = create_app(world, token=token, state_file=state_file, meta=meta, connections=connections)
     with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
@@ -145,6 +148,14 @@ def serve(
             timeout_graceful_shutdown=1,
         )
         uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _kept(state_file: Path | None, seed: int) -> WorldConfig | None:
+    """What the world of an event file is made of; another seed than its own makes it another world, as it should."""
+    events = EventFile(state_file).read()
+    if not events or "config" not in events[0]:
+        return None
+    return replace(WorldConfig.from_json(events[0]["config"]), seed=seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,10 +6,12 @@ world.create("ad_group", campaign_id=…, name=…)    writes act on delivery fr
 world.update("ad_group", id, daily_budget=5000)    budgets in minor units
 world.report(account_id, "ad", since, until)       what an advertiser sees now
 world.truth(), world.outcome(since, until)         what nobody sees: true curves, best allocation, regret
+world.portfolio(since, until, rates)               the same over all accounts, in one currency
 World.restore(world.state())                       the same world again, from config and log
 """
 
 from stakazo_pipelines.sandbox.world.entities import (
+    PLATFORMS,
     Account,
     Ad,
     AdGroup,
@@ -29,6 +31,7 @@ from stakazo_pipelines.sandbox.world.world import World
 
 __all__ = [
     "BREAKDOWNS",
+    "PLATFORMS",
     "Account",
     "Ad",
     "AdGroup",

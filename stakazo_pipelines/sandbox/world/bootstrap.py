@@ -11,6 +11,7 @@ from stakazo_pipelines.sandbox.world.entities import Account, Creative, Level, W
 from stakazo_pipelines.sandbox.world.incidents import Incident
 from stakazo_pipelines.sandbox.world.nature import Groups, Market
 from stakazo_pipelines.sandbox.world.noise import Ints
+from stakazo_pipelines.sandbox.world.traits import TRAITS
 
 _PLACES = {
     "meta": (
@@ -32,11 +33,11 @@ _PLACES = {
 # Smallest units of a major one, and major units of about one US dollar.
 _MONEY = {"USD": (100, 1.0), "EUR": (100, 0.92), "JPY": (1, 150.0), "GBP": (100, 0.79)}
 _COUNTRY = {"USD": "US", "EUR": "DE", "JPY": "JP", "GBP": "GB"}
-_OBJECTIVES = (("OUTCOME_SALES", 0.84), ("OUTCOME_LEADS", 0.07), ("OUTCOME_TRAFFIC", 0.06), ("OUTCOME_AWARENESS", 0.03))
 _GOALS = {
     "OUTCOME_SALES": ("OFFSITE_CONVERSIONS", "OFFSITE_CONVERSIONS", "VALUE"),
     "OUTCOME_LEADS": ("OFFSITE_CONVERSIONS",),
     "OUTCOME_TRAFFIC": ("LINK_CLICKS", "LANDING_PAGE_VIEWS"),
+    "OUTCOME_ENGAGEMENT": ("POST_ENGAGEMENT", "THRUPLAY"),
     "OUTCOME_AWARENESS": ("REACH",),
 }
 _THEMES = (
@@ -93,7 +94,8 @@ def spread_children(rng: np.random.Generator, children: int, parents: int) -> In
 
 
 def campaign_fields(rng: np.random.Generator, account: Account, number: int, born: datetime) -> dict[str, Any]:
-    objective = str(rng.choice([name for name, _ in _OBJECTIVES], p=[weight for _, weight in _OBJECTIVES]))
+    objectives = TRAITS[account.platform].objectives
+    objective = str(rng.choice(list(objectives), p=list(objectives.values())))
     theme = _THEMES[int(rng.integers(len(_THEMES)))]
     return {
         "account_id": account.id,
@@ -122,7 +124,7 @@ def ad_group_fields(
 
 def creative_fields(rng: np.random.Generator, account: Account, number: int, born: datetime) -> dict[str, Any]:
     hook = _HOOKS[int(rng.integers(len(_HOOKS)))]
-    video = bool(rng.random() < 0.55)
+    video = bool(rng.random() < TRAITS[account.platform].video)
     return {
         "account_id": account.id,
         "name": f"{hook} {'video' if video else 'image'} {number:04d}",
@@ -137,24 +139,25 @@ def creative_fields(rng: np.random.Generator, account: Account, number: int, bor
     }
 
 
-def tidy(amount: float, minor_units: int) -> int:
-    """A budget as people type it: two significant digits, whole major units, at least one."""
+def tidy(amount: float, minor_units: int, floor: float = 0.0) -> int:
+    """A budget as people type it: two significant digits, whole major units, at least one and at least the floor."""
     step = max(10 ** (int(np.floor(np.log10(max(amount, 1.0)))) - 1), minor_units)
-    return int(max(round(amount / step), 1) * step)
+    least = -int(-floor // minor_units) * minor_units
+    return int(max(round(amount / step) * step, step, least))
 
 
 def human_budgets(
-    rng: np.random.Generator, centre: float, days: tuple[int, int], minor_units: int
+    rng: np.random.Generator, centre: float, days: tuple[int, int], minor_units: int, floor: float = 0.0
 ) -> list[tuple[int, int]]:
     """(day, budget) steps every 1-4 weeks, -40..+60 % each, wandering around a centre; the first one on `days[0]`."""
-    day, budget = days[0], tidy(centre * float(np.exp(0.3 * rng.normal())), minor_units)
+    day, budget = days[0], tidy(centre * float(np.exp(0.3 * rng.normal())), minor_units, floor)
     steps = [(day, budget)]
     while True:
         day += int(rng.integers(7, 29))
         if day >= days[1]:
             return steps
         move = float(np.clip(0.3 * rng.normal() - 0.3 * np.log(budget / centre), np.log(0.62), np.log(1.58)))
-        budget = tidy(budget * float(np.exp(move)), minor_units)
+        budget = tidy(budget * float(np.exp(move)), minor_units, floor)
         steps.append((day, budget))
 
 

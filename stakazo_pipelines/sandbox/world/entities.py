@@ -60,7 +60,7 @@ class WorldConfig:
     @staticmethod
     def from_json(data: dict[str, Any]) -> "WorldConfig":
         """Without `platforms` (as written before there were several) the world is Meta's alone."""
-        times = {name: datetime.fromisoformat(data[name]) for name in ("start", "today_limit")}
+        times = {name: datetime.fromisoformat(data[name]) for name in ("start", "today_limit") if name in data}
         return WorldConfig(**{**data, **times, "platforms": tuple(data.get("platforms", ("meta",)))})
 
 

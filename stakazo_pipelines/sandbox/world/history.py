@@ -84,9 +84,8 @@ class Builder:
         for entity, amount in holders:
             level: Level = "campaign" if isinstance(entity, Campaign) else "ad_group"
             start = max(self.world.calendar.day_at(self.world.calendar.hour_of(entity.created_at)), 0)
-            steps = bootstrap.human_budgets(
-                self.rng, amount, (start, self.config.history_days), self.world.account.minor_units
-            )
+            days, floor = (start, self.config.history_days), self.world.market.floors[level == "campaign"]
+            steps = bootstrap.human_budgets(self.rng, amount, days, self.world.account.minor_units, floor)
             entity.daily_budget = steps[0][1]
             for day, budget in steps[1:]:
                 self._happen(day, level, entity.id, daily_budget=budget)
@@ -130,4 +129,5 @@ def draw_ads(world: AccountWorld, store: Store, ads: list[Ad]) -> nature.Ads:
     row = {str(group): i for i, group in enumerate(world.groups.id)}
     video = np.array([store.creatives[ad.creative_id].kind == "video" for ad in ads], dtype=np.float64)
     ids = np.array([int(ad.id) for ad in ads], dtype=np.int64)
-    return nature.draw_ads(world.seed, ids, np.array([row[ad.ad_group_id] for ad in ads], dtype=np.int64), video)
+    group = np.array([row[ad.ad_group_id] for ad in ads], dtype=np.int64)
+    return nature.draw_ads(world.seed, ids, group, world.market, video)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from stakazo_pipelines.sandbox.world.noise import Floats, Ints, Stream, derive, gamma_mean_one, keys, normal, uniform
+from stakazo_pipelines.sandbox.world.traits import Traits
 
 DELAYS = 15  # conversions become visible 0..14 days after their report day
 BURST_SHAPE = 12.0  # gamma shape of the daily multiplier: what makes daily counts overdispersed
@@ -65,22 +66,36 @@ class Ads:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What one account's market is like: typical daily budget, CPM and order value, and how late it reports."""
+    """What one account's market is like: its platform's traits drawn out, money in minor units of the account."""
 
-    budget: float
+    budget: float  # typical daily budget of an ad group
+    appetite: float  # typical spend at half saturation
+    level: float  # typical value per unit of money there
     cpm: float
     aov: float
-    delay: Floats
+    delay: Floats  # shares of conversions by days of delay
+    ctr: float
+    hook: float
+    floors: tuple[float, float]  # smallest daily budget of an ad group, of a campaign
 
 
-def market(seed: int, account_id: int, minor_units: int, rate: float) -> Market:
+def market(seed: int, account_id: int, traits: Traits, minor_units: int, rate: float) -> Market:
     """`rate` is how many major units make about one US dollar. The delay shares over 0..14 days add up to 1."""
-    scale = minor_units * rate
-    u = [float(derive(keys(seed, Stream.NATURE, account_id), salt)[0]) for salt in range(1, 5)]
-    first, second, decay = 0.40 + 0.08 * u[0], 0.14 + 0.04 * u[1], 0.62 + 0.12 * u[2]
+    scale, floor = minor_units * rate, minor_units * max(rate, 1.0)
+    u = [float(derive(keys(seed, Stream.NATURE, account_id), salt)[0]) for salt in range(1, 6)]
+    first, second, decay = (low + width * x for (low, width), x in zip(traits.delay, u, strict=False))
     tail = decay ** np.arange(DELAYS - 2)
-    delay = np.concatenate([[first, second], (1 - first - second) * tail / tail.sum()])
-    return Market(budget=130.0 * scale, cpm=(7 + 5 * u[3]) * scale, aov=62.0 * scale, delay=delay)
+    return Market(
+        budget=traits.budget * scale,
+        appetite=traits.appetite * scale,
+        level=traits.level[0] + traits.level[1] * u[4],
+        cpm=(traits.cpm[0] + traits.cpm[1] * u[3]) * scale,
+        aov=traits.order_value * scale,
+        delay=np.concatenate([[first, second], (1 - first - second) * tail / tail.sum()]),
+        ctr=traits.ctr,
+        hook=traits.hook,
+        floors=(traits.floors[0] * floor, traits.floors[1] * floor),
+    )
 
 
 def _spread(seed: int, ids: Ints, salt: int) -> Floats:
@@ -92,19 +107,19 @@ def draw_groups(seed: int, ids: Ints, campaign: Ints, where: Market, objectives:
     z = [_spread(seed, ids, salt) for salt in range(16)]
     u = [derive(keys(seed, Stream.NATURE, ids), 100 + salt) for salt in range(8)]
     factor = np.array([_OBJECTIVE_FACTOR.get(name, _OTHER_OBJECTIVE) for name in objectives], dtype=np.float64)
-    half = where.budget * np.exp(0.3 + 0.8 * z[0])
+    half = where.appetite * np.exp(0.3 + 0.8 * z[0])
     return Groups(
         id=ids,
         campaign=campaign,
         half=half,
-        level=factor * 1.9 * np.exp(0.36 * z[1]),
+        level=factor * where.level * np.exp(0.36 * z[1]),
         hill=np.where(u[0] < 0.1, 1.2 + 0.3 * u[1], 0.8 + 0.3 * u[1]),
         carry=0.05 + 0.3 * u[2],
         memory=0.4 + 0.4 * u[3],
         tire=60.0 + 120.0 * u[4],
         floor=0.55 + 0.3 * u[5],
         aov=where.aov * np.exp(1.0 * z[2]),
-        cap=np.where(u[6] < 0.06, where.budget * np.exp(0.2 + 0.6 * z[3]), np.inf),
+        cap=np.where(u[6] < 0.06, where.appetite * np.exp(0.2 + 0.6 * z[3]), np.inf),
         cpm=where.cpm * np.exp(0.3 * z[4]),
         strength=np.exp(0.6 * z[5]),
         weekend=0.12 * z[6],
@@ -113,18 +128,18 @@ def draw_groups(seed: int, ids: Ints, campaign: Ints, where: Market, objectives:
     )
 
 
-def draw_ads(seed: int, ids: Ints, group: Ints, video: Floats) -> Ads:
+def draw_ads(seed: int, ids: Ints, group: Ints, where: Market, video: Floats) -> Ads:
     """Hidden parameters of ads; `video` is 1 where the creative is a video. Shapes `(len(ids),)`."""
     z = [_spread(seed, ids, salt) for salt in range(8)]
     return Ads(
         id=ids,
         group=group,
         strength=np.exp(0.7 * z[0]),
-        ctr=np.clip(0.014 * np.exp(0.35 * z[1]), 0.002, 0.2),
+        ctr=np.clip(where.ctr * np.exp(0.35 * z[1]), 0.002, 0.2),
         link=np.clip(0.72 + 0.08 * z[2], 0.4, 0.95),
         landing=np.clip(0.78 + 0.06 * z[3], 0.4, 0.97),
         cart=np.clip(0.11 * np.exp(0.4 * z[4]), 0.01, 0.6),
-        hook=np.clip(0.24 + 0.06 * z[5], 0.05, 0.6) * video,
+        hook=np.clip(where.hook + 0.06 * z[5], 0.05, 0.6) * video,
         hold=np.clip(0.22 + 0.06 * z[6], 0.03, 0.7) * video,
         frequency=np.clip(1.15 + 0.1 * z[7], 1.0, 2.0),
     )

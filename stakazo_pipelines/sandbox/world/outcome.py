@@ -77,7 +77,7 @@ class Stage:
         active = np.flatnonzero(current > 0)
         if not active.size:
             return current
-        grid, values = self.curves(current, active)
+        grid, values = self.curves(float(current.sum()), active)
         found = best_split(grid, values, float(current.sum()))
         best = np.zeros_like(current)
         best[active] = grid[found.pick]
@@ -85,11 +85,10 @@ class Stage:
         _, played = self.play(np.stack([current, best]))
         return best if played[1].sum() >= played[0].sum() else current
 
-    def curves(self, current: Floats, active: Ints) -> tuple[Floats, Floats]:
-        """Value a day of each active arm on a fine grid of budgets from 0 to the whole total."""
-        total = float(current.sum())
+    def curves(self, total: float, active: Ints) -> tuple[Floats, Floats]:
+        """Value a day of each active arm on a fine grid of budgets from 0 to `total`."""
         nodes = np.geomspace(total * 1e-4, total, _NODES)
-        budgets = np.zeros((_NODES + 1, current.size))
+        budgets = np.zeros((_NODES + 1, self.arms()[0].size))
         budgets[1:, active] = nodes[:, None]
         _, value = self.play(budgets)
         fine = np.geomspace(total * 1e-4, total, _POINTS)
@@ -118,7 +117,8 @@ def outcome(accounts: list[AccountWorld], since: date, until: date) -> dict[str,
     return {account.account.id: _account_outcome(account, since, until) for account in accounts}
 
 
-def _account_outcome(account: AccountWorld, since: date, until: date) -> dict[str, Any]:
+def stretch(account: AccountWorld, since: date, until: date) -> Stage:
+    """The closed report days since..until, from how things stood when they began. WorldError unless they are over."""
     first, last = account.calendar.index(since), account.calendar.index(until) + 1
     if not 0 <= first < last <= len(account.truth_spend):
         newest = account.calendar.report_day(len(account.truth_spend) - 1)
@@ -126,17 +126,29 @@ def _account_outcome(account: AccountWorld, since: date, until: date) -> dict[st
             f"account {account.account.id} has complete days {account.calendar.first_day} to {newest} only"
         )
     start = account.openings[first]
-    stage = Stage(account, start.wear, start.settings, range(first, last))
+    return Stage(account, start.wear, start.settings, range(first, last))
+
+
+def earned(account: AccountWorld, days: range) -> tuple[float, float]:
+    """Expected spend and value of closed days under the budgets as they were, in minor units."""
+    spend, value = (
+        sum(float(x.sum()) for x in table[days.start : days.stop])
+        for table in (account.truth_spend, account.truth_value)
+    )
+    return spend, value
+
+
+def _account_outcome(account: AccountWorld, since: date, until: date) -> dict[str, Any]:
+    stage = stretch(account, since, until)
     best = stage.best()
     spend, value = stage.play(np.stack([stage.budgets(), best]))
     unit = account.account.minor_units
-    days = last - first
-    actual = [sum(float(x.sum()) for x in table[first:last]) for table in (account.truth_spend, account.truth_value)]
+    days = len(stage.days)
     return {
         "currency": account.account.currency,
         "days": days,
         "budget": float(stage.budgets().sum()) / unit * days,
-        "actual": _result(actual[0], actual[1], unit),
+        "actual": _result(*earned(account, stage.days), unit),
         "status_quo": _result(float(spend[0].sum()) * days, float(value[0].sum()) * days, unit),
         "best": {
             **_result(float(spend[1].sum()) * days, float(value[1].sum()) * days, unit),

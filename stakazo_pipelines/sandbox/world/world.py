@@ -5,13 +5,13 @@ Everything that happens to it is one entry of `log`; the same config and log giv
 
 import copy
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 
-from stakazo_pipelines.sandbox.world import bootstrap, delivery, history, nature, outcome
+from stakazo_pipelines.sandbox.world import bootstrap, delivery, history, nature, outcome, portfolio
 from stakazo_pipelines.sandbox.world.account import AccountWorld
 from stakazo_pipelines.sandbox.world.calendar import Calendar
 from stakazo_pipelines.sandbox.world.entities import (
@@ -33,6 +33,7 @@ from stakazo_pipelines.sandbox.world.noise import Ints
 from stakazo_pipelines.sandbox.world.report import Report, report
 from stakazo_pipelines.sandbox.world.settings import delivery_status, read_settings
 from stakazo_pipelines.sandbox.world.store import Store
+from stakazo_pipelines.sandbox.world.traits import TRAITS
 
 _NO_F, _NO_I = np.zeros(0), np.zeros(0, dtype=np.int64)
 _TIMES = ("start_time", "end_time")
@@ -114,6 +115,9 @@ class World:
             raise WorldError(f"no account {incident.account_id}")
         if world.calendar.hour_of(incident.start) < world.hour:
             raise WorldError("an incident cannot begin in the past")
+        level: Level = "ad" if incident.kind == "creative_rejected" else "ad_group"
+        if incident.entity_id is not None and self.owner(level, incident.entity_id) != world.account:
+            raise WorldError(f"{level} {incident.entity_id} belongs to another account")
         world.schedule(incident)
         self.log.append({"op": "incident", "incident": incident.to_json()})
 
@@ -121,6 +125,10 @@ class World:
         """ACTIVE, PAUSED, CAMPAIGN_PAUSED, ADSET_PAUSED, PENDING_REVIEW, DISAPPROVED, ARCHIVED or DELETED."""
         entity = self._store.get(level, entity_id)
         return delivery_status(self._store, self._worlds[entity.account_id], level, entity)
+
+    def owner(self, level: Level, entity_id: str) -> Account:
+        """The account an entity belongs to. WorldError where there is none."""
+        return self.accounts[self._store.get(level, entity_id).account_id]
 
     def learning(self, ad_group_id: str) -> Learning:
         """The learning phase of an ad group as visible now."""
@@ -154,6 +162,11 @@ class World:
         """Expected spend and value of report days since..until: actual, status quo, best. See `outcome.outcome`."""
         self._refresh()
         return outcome.outcome(list(self._worlds.values()), since, until)
+
+    def portfolio(self, since: date, until: date, rates: Mapping[str, float]) -> dict[str, Any]:
+        """The same over all accounts in one reporting currency, money free to move. See `portfolio.portfolio`."""
+        self._refresh()
+        return portfolio.portfolio(list(self._worlds.values()), since, until, rates)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to build this world again, JSON-able."""
@@ -208,9 +221,9 @@ class World:
             world.run(world.calendar.hour_of(to))
 
     def _settle(self, account: Account, rate: float) -> AccountWorld:
-        market = nature.market(self.config.seed, int(account.id), account.minor_units, rate)
+        market = nature.market(self.config.seed, int(account.id), TRAITS[account.platform], account.minor_units, rate)
         groups = nature.draw_groups(self.config.seed, _NO_I, _NO_I, market, [])
-        ads = nature.draw_ads(self.config.seed, _NO_I, _NO_I, _NO_F)
+        ads = nature.draw_ads(self.config.seed, _NO_I, _NO_I, market, _NO_F)
         calendar = Calendar(self.config.first_day, account.timezone)
         return AccountWorld(self.config.seed, account, calendar, market, groups, ads, delivery.NOTHING_SET)
 
