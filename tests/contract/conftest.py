@@ -49,6 +49,7 @@ class Subject:
     page: str
     reports: str
     campaigns: str
+    list_key: str  # the field of a campaign that holds its id
     objective: str
     window: str
     asynchronous: str  # how the making of an asynchronous report reads in the log of requests; "" = there are none
@@ -81,11 +82,12 @@ SUBJECTS = (
         page="limit",
         reports="insights",
         campaigns="campaigns",
+        list_key="id",
         objective="OUTCOME_TRAFFIC",
         window="7d_click_1d_view",
         asynchronous="POST .*insights",
         settings=_meta,
-        small_reports={"sync_rows": 5},
+        small_reports={"sync_rows": 15},
         small_range={"sync_rows": 40},
     ),
 )
@@ -144,8 +146,9 @@ class Bench:
         self.slept.append(seconds)
         self.now += seconds
 
-    def fault(self, kind: str, path: str = ".*", **more: object) -> None:
-        self.kernel.faults.add({"platform": self.subject.name, "kind": kind, "path": path, **more})
+    def fault(self, kind: str, path: str = ".*", **more: object) -> Any:
+        """Set a fault; its rule, which counts how often it fired."""
+        return self.kernel.faults.add({"platform": self.subject.name, "kind": kind, "path": path, **more})
 
     def heal(self) -> None:
         self.kernel.faults.clear()
