@@ -145,6 +145,7 @@ def _account_outcome(account: AccountWorld, since: date, until: date) -> dict[st
     unit = account.account.minor_units
     days = len(stage.days)
     return {
+        "platform": account.account.platform,
         "currency": account.account.currency,
         "days": days,
         "budget": float(stage.budgets().sum()) / unit * days,
