@@ -29,11 +29,12 @@ class Calendar:
 
     first_day: date
     timezone: str
+    origin: datetime = field(init=False)
     _days: dict[int, LocalDay] = field(default_factory=dict)
 
-    @property
-    def origin(self) -> datetime:
-        return datetime(self.first_day.year, self.first_day.month, self.first_day.day, tzinfo=UTC) - 14 * HOUR
+    def __post_init__(self) -> None:
+        first = self.first_day
+        self.origin = datetime(first.year, first.month, first.day, tzinfo=UTC) - 14 * HOUR
 
     def hour_of(self, at: datetime) -> int:
         """Number of hours begun since the origin (a started hour counts whole)."""

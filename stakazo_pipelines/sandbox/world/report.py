@@ -91,8 +91,11 @@ def _piece(
     parts: splits.Split,
 ) -> dict[str, npt.NDArray[Any]]:
     """Columns of the report days [first, last)."""
-    events, by_hour = visible(account, *days), _by_hour(account, *days)
-    rows = (_hour_rows if hourly else _day_rows)(account, days[0], by_hour, events)
+    events = visible(account, *days)
+    if hourly:
+        rows = _hour_rows(account, days[0], _by_hour(account, *days), events)
+    else:
+        rows = _day_rows(account, days[0], _by_day(account, *days), events)
     size, measures = len(parts.labels), rows.measures
     if size > 1:
         hour = np.zeros_like(rows.day) if rows.hour is None else rows.hour
@@ -149,8 +152,20 @@ def _by_hour(account: AccountWorld, first: int, last: int) -> Ints:
     return out
 
 
-def _day_rows(account: AccountWorld, first: int, by_hour: Ints, events: conversions.Events) -> _Rows:
-    spend, impressions = by_hour.sum(axis=2)
+def _by_day(account: AccountWorld, first: int, last: int) -> Ints:
+    """Spend and impressions, (2, days, ads)."""
+    n = account.ads.id.size
+    out = np.zeros((2, last - first, n), dtype=np.int64)
+    for d in range(first, last):
+        local = account.calendar.day(d)
+        for i, ledger in enumerate((account.spend, account.impressions)):
+            hours = ledger[local.first : min(local.last, account.hour), :n]
+            out[i, d - first, : hours.shape[1]] = hours.sum(axis=0, dtype=np.int64)
+    return out
+
+
+def _day_rows(account: AccountWorld, first: int, by_day: Ints, events: conversions.Events) -> _Rows:
+    spend, impressions = by_day
     kept = (spend > 0) | (impressions > 0)
     kept[events.day - first, events.ad] = True
     day, ad = np.nonzero(kept)
