@@ -26,9 +26,9 @@ serve(token="t", state_file=Path(sys.argv[1]), config=config)
 
 
 @contextmanager
-def running(state: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
-    """A server in a process of its own; killed hard at the end."""
-    command = [sys.executable, "-c", PROGRAM, str(state)]
+def running(state: Path, *command: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+    """A server in a process of its own (of a small world, unless a command is given); killed hard at the end."""
+    command = (sys.executable, *(command or ("-c", PROGRAM)), str(state))
     with subprocess.Popen(  # noqa: S603 - our own server
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     ) as process:
@@ -73,6 +73,21 @@ def test_a_killed_server_resumes_where_it_stood(tmp_path: Path) -> None:
         assert client.get(f"/v26.0/{run}/insights").json()["data"]
         client.post(f"/v26.0/{campaign}", data={"name": "Goes on"})
     assert state.read_text().count("\n") == 7  # config, budget, clock, campaign, run, two names
+
+
+@pytest.mark.slow
+def test_the_command_line_serves_all_platforms_or_the_world_of_its_file(tmp_path: Path) -> None:
+    command = ("-m", "stakazo_pipelines.sandbox.server", "--token", "t", "--state")
+    with running(tmp_path / "new.jsonl", *command) as (client, _):
+        accounts = {a["account_id"] for a in client.get("/sandbox/truth").json()["arms"]}
+        assert len(accounts) == 6
+        assert len(client.get("/v26.0/me/adaccounts").json()["data"]) == 2
+    old = tmp_path / "old.jsonl"
+    with running(old) as (client, _):
+        client.post("/sandbox/clock", json={"advance_days": 1})
+    with running(old, *command) as (client, _):
+        assert len(client.get("/v26.0/me/adaccounts").json()["data"]) == 1
+        assert client.get("/sandbox/clock").json()["days_advanced"] == 1
 
 
 def test_a_timeout_holds_the_socket_and_then_closes_it(tmp_path: Path) -> None:
