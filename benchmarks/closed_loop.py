@@ -34,13 +34,14 @@ def main() -> None:
     for seed in (int(text) for text in options.seeds.split(",")):
         result = simulate_world(load_policy(POLICY), days=options.days, seed=seed, history_days=120)
         coverages.append(result.coverage)
-        for one in result.outcomes:
-            gains.append(one.gain)
-            captured.append(one.captured)
+        for one in result.results.accounts:
+            own = one.result
+            gains.append(own.gain)
+            captured.append(own.captured)
             sent, verified = result.changes.get(one.account_id, (0, 0))
             table.add_row(
-                str(seed), one.currency, f"{one.spend / one.alone_spend - 1:+.2%}", f"{one.gain:+.1%}",
-                f"{one.possible:+.1%}", f"{one.captured:.0%}", f"{result.coverage:.1%}", f"{verified} of {sent}",
+                str(seed), one.currency, f"{own.spend_moved:+.2%}", f"{own.gain:+.1%}", f"{own.possible:+.1%}",
+                f"{own.captured:.0%}", f"{result.coverage:.1%}", f"{verified} of {sent}",
             )  # fmt: skip
         console.print(f"seed {seed} done")
     console.print(table)

@@ -11,7 +11,8 @@ from rich.console import Console
 from stakazo_pipelines.commands.changes import sent_and_verified
 from stakazo_pipelines.commands.home import prepare_home
 from stakazo_pipelines.commands.sandbox import running_sandbox
-from stakazo_pipelines.commands.world import SandboxWorld, outcome_table
+from stakazo_pipelines.commands.world import SandboxWorld, outcome_table, results
+from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.marts import mart_days
 from stakazo_pipelines.runtime import Runtime
 from stakazo_pipelines.settings import Settings
@@ -61,7 +62,9 @@ def _run_on(url: str, runtime: Runtime, *, days: int, history_days: int) -> None
     with runtime.operations() as operations:
         changes = sent_and_verified(operations, since=began)
     title = f"{first} to {newest}: expected results in the world's own truth"
-    console.print(outcome_table(world.outcomes(first, newest), changes, title=title))
+    currency = runtime.policy().portfolio.reporting_currency
+    found = results(world, first, newest, rates=load_rates(), currency=currency)
+    console.print(outcome_table(found, changes, title=title))
     console.print(f"{time.monotonic() - started:.0f} s in all. See every run, plot and decision with: make up")
 
 

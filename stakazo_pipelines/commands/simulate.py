@@ -14,7 +14,8 @@ from rich.console import Console
 from stakazo_pipelines.clock import present
 from stakazo_pipelines.commands.changes import sent_and_verified
 from stakazo_pipelines.commands.sandbox import running_sandbox
-from stakazo_pipelines.commands.world import AccountOutcome, SandboxWorld, intervals_that_hold, outcome_table
+from stakazo_pipelines.commands.world import Results, SandboxWorld, intervals_that_hold, outcome_table, results
+from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.operations import open_operations
@@ -39,15 +40,15 @@ def simulate(
 
     result = simulate_world(rules, days=days, seed=seed, history_days=history_days, on_day=tell)
     title = f"{days} days, seed {seed}: expected results in the world's own truth"
-    console.print(outcome_table(result.outcomes, result.changes, title=title))
+    console.print(outcome_table(result.results, result.changes, title=title))
     console.print(f"90 % intervals of ROAS that held the true one: {result.coverage:.1%}")
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
-    """Outcomes, changes sent and verified by account, and the share of ROAS intervals that held the truth."""
+    """What it came to, changes sent and verified by account, and the share of ROAS intervals that held the truth."""
 
-    outcomes: list[AccountOutcome]
+    results: Results
     changes: dict[str, tuple[int, int]]
     coverage: float
 
@@ -91,8 +92,9 @@ def simulate_world(
             try:
                 asyncio.run(play())
                 first = started.date()
-                outcomes = world.outcomes(first, first + timedelta(days=days - 1))
+                last, currency = first + timedelta(days=days - 1), policy.portfolio.reporting_currency
+                found = results(world, first, last, rates=load_rates(), currency=currency)
                 changes = sent_and_verified(operations, since=started)
-                return SimulationResult(outcomes, changes, coverage=sum(held) / len(held) if held else float("nan"))
+                return SimulationResult(found, changes, coverage=sum(held) / len(held) if held else float("nan"))
             finally:
                 operations.close()

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DRIVING = Path(__file__).with_name("driving.py")
 HISTORY = 45
 # What the project's own environment might say; each home says it itself.
-OURS = ("DATABASE_URL", "META_ACCESS_TOKEN", "META_BASE_URL", "DAGSTER_HOME", "VIRTUAL_ENV")
+PLATFORMS = ("meta", "tiktok", "linkedin")
+LIVE = [f"{platform.upper()}_{what}" for platform in PLATFORMS for what in ("ACCESS_TOKEN", "BASE_URL")]
+OURS = ("DATABASE_URL", *LIVE, "DAGSTER_HOME", "VIRTUAL_ENV")
 SMALL = WorldConfig(
     seed=11,
     start=datetime(2026, 6, 30, 12, tzinfo=UTC),
@@ -46,6 +48,7 @@ SMALL = WorldConfig(
     ads=60,
     today_limit=datetime(2026, 7, 20, tzinfo=UTC),
 )
+WIDE = replace(SMALL, platforms=PLATFORMS, accounts=3)
 SERVE = """
 import json, sys
 from datetime import UTC, datetime
@@ -141,7 +144,7 @@ class Home:
         return said
 
     def policy(self, sections: Mapping[str, Any]) -> None:
-        """Replace the policy: the default one but for these sections."""
+        """Replace the policy: the default one on Meta but for these sections."""
         (self.path / "policy.yaml").write_text(yaml.safe_dump({"platforms": ["meta"], **sections}))
 
     @property
@@ -300,3 +303,9 @@ def _homes(folder: Path, dbt: Mapping[str, str]) -> MakeHome:
 def small_world() -> WorldConfig:
     """What the worlds of these tests are made of."""
     return SMALL
+
+
+@pytest.fixture
+def wide_world() -> WorldConfig:
+    """The same on three platforms, an account each."""
+    return WIDE

@@ -7,8 +7,9 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import date
-from typing import Any
+from functools import partial
 
 from dagster import DagsterInstance
 
@@ -17,7 +18,7 @@ from stakazo_pipelines.commands.world import SandboxWorld
 from stakazo_pipelines.errors import StakazoError
 from stakazo_pipelines.ingest import last_complete_day
 from stakazo_pipelines.platforms import registry
-from stakazo_pipelines.platforms.meta import MetaAdPlatform
+from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.runtime import Runtime
 from stakazo_pipelines.settings import Settings
 
@@ -34,8 +35,8 @@ class Haste:
     def monotonic(self) -> float:
         return time.monotonic() + self.waited
 
-    def open(self, **where: Any) -> MetaAdPlatform:
-        return MetaAdPlatform(**where, sleep=self.sleep, monotonic=self.monotonic)
+    def hurried(self, platform: Callable[..., AdPlatform]) -> Callable[..., AdPlatform]:
+        return partial(platform, sleep=self.sleep, monotonic=self.monotonic)
 
 
 def say(what: str) -> None:
@@ -45,7 +46,8 @@ def say(what: str) -> None:
 
 def main(steps: list[str]) -> None:
     """Run the steps in order; an error of ours ends them with status 1 and one line."""
-    registry.PLATFORMS = {"meta": Haste().open}
+    haste = Haste()
+    registry.PLATFORMS = {name: haste.hurried(platform) for name, platform in registry.PLATFORMS.items()}
     prepare_home(Settings())
     os.environ["STAKAZO_LAKE"] = os.environ["E2E_LAKE"]  # leads to this home's lake; dbt was parsed with it
     runtime = Runtime(Settings())
