@@ -17,14 +17,18 @@ from stakazo_pipelines.sandbox.meta.writes.common import Write
 from stakazo_pipelines.sandbox.world import WorldError
 
 _SCOPES = ("ads_read", "ads_management", "business_management")
+_USER = "100000000000001"
 _AT_ONCE = Fate()
 # Edges of the real API that the world has nothing for.
 _EMPTY_EDGES = frozenset(
     (
         *("activities", "ad_studies", "adlabels", "adrules_library", "adspixels", "advideos", "budget_schedules"),
         *("copies", "customaudiences", "customconversions", "promote_pages", "saved_audiences", "users"),
+        *("ad_place_page_sets", "agencies", "applications", "assigned_users", "instagram_accounts", "tracking"),
     )
 )
+# What a system user without a business and without pages has.
+_OWNED = (["accounts"], ["business_users"], ["businesses"])
 
 
 @dataclass(slots=True)
@@ -46,7 +50,7 @@ class Routes:
         if parts == ["debug_token"] and call.method == "GET":
             valid = call.params.text("input_token") == call.params.text("access_token")
             return {"data": {"is_valid": valid, "type": "SYSTEM_USER", "expires_at": 0, "scopes": list(_SCOPES)}}
-        if parts[0] == "me":
+        if parts[0] in ("me", _USER):
             return self._me(call, parts[1:])
         run = self.insights.run(parts[0])
         if run is not None:
@@ -77,9 +81,11 @@ class Routes:
         if call.method != "GET":
             raise not_found(call.method, "me")
         if not rest:
-            return {"id": "100000000000001", "name": "Sandbox System User"}
+            return {"id": _USER, "name": "Sandbox System User"}
         if rest == ["permissions"]:
             return {"data": [{"permission": scope, "status": "granted"} for scope in _SCOPES]}
+        if rest in _OWNED:
+            return {"data": []}
         if rest != ["adaccounts"]:
             raise unknown_path(call.path)
         return self.insights.selection.accounts(call)

@@ -144,7 +144,7 @@ class Selection:
         """Deleted objects never; archived ones only when a status filter asks for them."""
         if entity.status == "DELETED":
             return False
-        by_status = asked.statuses is not None or any(item.field.endswith("status") for item in asked.filters)
+        by_status = asked.statuses is not None or any(is_about_status(item) for item in asked.filters)
         status = self._graph.effective_status(kind, entity) if kind != "creative" else entity.status
         if status in ("ARCHIVED", "DELETED") and not by_status:
             return False
@@ -168,12 +168,26 @@ class Selection:
         if name in ("created_time", "updated_time"):
             actual = subject.created_at if name == "created_time" else subject.updated_at
             return matches(item.operator, actual, item.value)
+        if name == "delivery_info" and of != "creative":
+            return matches(item.operator, _delivery_info(self._graph.effective_status(of, subject)), item.value)
         reader = READERS[of].get(name)
         if reader is None:
             raise invalid(
                 f"Filtering field {item.field} with operation {item.operator} is not supported", field_name="filtering"
             )
         return matches(item.operator, reader(self._graph, subject), item.value)
+
+
+def is_about_status(item: Filter) -> bool:
+    """Whether a filter asks for what is not shown by itself, such as archived objects."""
+    return item.field.endswith(("status", "delivery_info"))
+
+
+def _delivery_info(effective_status: str) -> str:
+    """What the Ads Manager shows for an effective status; only ever seen as a filter."""
+    if effective_status.endswith("PAUSED"):
+        return "inactive"
+    return {"DISAPPROVED": "rejected", "WITH_ISSUES": "active"}.get(effective_status, effective_status.lower())
 
 
 def _order(entity: Any) -> int:

@@ -53,6 +53,12 @@ METRIC_FIELDS = frozenset(
     ]
 )
 SIMULATED_BREAKDOWNS = frozenset({"age", "gender", "country", "publisher_platform", HOURLY})
+# The world does not know these: a single segment "unknown" stands for the whole, as Meta answers what it cannot place.
+UNKNOWN_BREAKDOWNS = frozenset(
+    {"region", "comscore_market", "platform_position", "impression_device", "device_platform", "product_id"}
+    | {"frequency_value", "user_segment_key", "media_type", "place_page_id"}
+)
+UNKNOWN = "unknown"
 _LEGAL = [
     {"age"},
     {"gender"},
@@ -97,5 +103,5 @@ def check_breakdowns(breakdowns: tuple[str, ...], fields: tuple[str, ...]) -> No
         raise GraphError(f"(#100) Current combination of data breakdown columns ({columns}) is invalid", 100)
     if repeated := [name for name in breakdowns if name in fields]:
         raise GraphError(f"(#100) {', '.join(repeated)} is not valid for fields param", 100)
-    if missing := set(breakdowns) - SIMULATED_BREAKDOWNS:
+    if missing := set(breakdowns) - SIMULATED_BREAKDOWNS - UNKNOWN_BREAKDOWNS:
         raise GraphError(f"(#100) the sandbox does not simulate the breakdown {', '.join(sorted(missing))}", 100)

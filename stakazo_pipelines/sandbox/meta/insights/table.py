@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from stakazo_pipelines.sandbox.meta.filtering import matches
 from stakazo_pipelines.sandbox.meta.graph import WORLD_LEVEL, Graph, Kind, Node
-from stakazo_pipelines.sandbox.meta.insights.catalogue import HOURLY, LEVELS
+from stakazo_pipelines.sandbox.meta.insights.catalogue import HOURLY, LEVELS, UNKNOWN, UNKNOWN_BREAKDOWNS
 from stakazo_pipelines.sandbox.meta.insights.query import Filter, Query
-from stakazo_pipelines.sandbox.meta.selection import Selection
+from stakazo_pipelines.sandbox.meta.selection import Selection, is_about_status
 from stakazo_pipelines.sandbox.world import Report
 
 Column = npt.NDArray[Any]
@@ -64,7 +64,7 @@ def build(graph: Graph, selection: Selection, query: Query) -> Table:
     """All rows of a query in the order window, entity, segment; no rows without delivery."""
     account = graph.account(query.account_id)
     base = _base_level(query)
-    world_breakdowns = tuple(name for name in query.breakdowns if name != HOURLY)
+    world_breakdowns = tuple(name for name in query.breakdowns if name not in {HOURLY, *UNKNOWN_BREAKDOWNS})
     hourly = HOURLY in query.breakdowns
     report = graph.report(account, base, query.since, query.until, hourly=hourly, breakdowns=world_breakdowns)
     rows = np.flatnonzero(_kept(graph, selection, query, report))
@@ -78,6 +78,9 @@ def build(graph: Graph, selection: Selection, query: Query) -> Table:
     segments: dict[str, Column] = {name: report[name][picked] for name in world_breakdowns}
     if hourly:
         segments[HOURLY] = report["hour"][picked]
+    segments |= {
+        name: np.full(picked.size, UNKNOWN, dtype=object) for name in query.breakdowns if name in UNKNOWN_BREAKDOWNS
+    }
     entity = report[f"{WORLD_LEVEL[query.level]}_id"][picked]
     table = Table(window, entity, segments, {name: report[name][picked] for name in MEASURES})
     single_days = all(w.since == w.until for w in query.windows)
@@ -101,7 +104,7 @@ def _kept(graph: Graph, selection: Selection, query: Query, report: Report) -> C
     if query.node_level != "account":
         kept &= report[f"{WORLD_LEVEL[query.node_level]}_id"] == query.node_id
     entity_filters = [item for item in query.filters if not _is_metric(item)]
-    by_status = any(item.field.endswith("status") for item in entity_filters)
+    by_status = any(is_about_status(item) for item in entity_filters)
     if query.level != "account" and not by_status:
         # Deleted objects count in their parents only; a filter without a status hides archived ones as well.
         hidden = ("DELETED", "ARCHIVED") if query.filters else ("DELETED",)
