@@ -7,8 +7,8 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -48,6 +48,12 @@ class Control:
     @property
     def now(self) -> datetime:
         return datetime.fromisoformat(self.get("/clock")["now"])
+
+    @property
+    def last_week(self) -> dict[str, str]:
+        """The last 7 days that have ended wherever an account is, `since` and `until`."""
+        until = (self.now - timedelta(hours=12)).date() - timedelta(1)
+        return {"since": (until - timedelta(6)).isoformat(), "until": until.isoformat()}
 
     @property
     def writes(self) -> list[dict[str, Any]]:
@@ -118,3 +124,20 @@ def control(_control: Control) -> Iterator[Control]:
     """The sandbox's controls; its faults end with the test."""
     yield _control
     _control.heal()
+
+
+@pytest.fixture(scope="session")
+def open_meta(sandbox_url: str) -> Iterator[Callable[[str], Any]]:
+    """Opens Meta's SDK with a token; the host is set by its own documented attribute, `FacebookSession.GRAPH`."""
+    facebook = pytest.importorskip("facebook_business.api", reason="the clients group is not installed")
+    sessions = []
+
+    def open_with(token: str) -> Any:
+        session = facebook.FacebookSession(app_id="1", app_secret="secret", access_token=token, timeout=60)
+        session.GRAPH = sandbox_url
+        sessions.append(session)
+        return facebook.FacebookAdsApi(session)
+
+    yield open_with
+    for session in sessions:
+        session.requests.close()

@@ -1,11 +1,6 @@
-"""The official Meta SDK, unmodified, against the sandbox.
+"""The official Meta SDK, unmodified, against the sandbox: what a program written on it reads, writes and is refused."""
 
-Its host is set by its own documented attribute, `FacebookSession.GRAPH`.
-"""
-
-import json
 from collections import defaultdict
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,7 +15,6 @@ from facebook_business.adobjects.adset import AdSet
 from facebook_business.adobjects.adsinsights import AdsInsights
 from facebook_business.adobjects.campaign import Campaign
 from facebook_business.adobjects.user import User
-from facebook_business.api import FacebookAdsApi, FacebookSession
 from facebook_business.exceptions import FacebookRequestError
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -47,17 +41,9 @@ ADSET = {
 NESTED = pytest.mark.filterwarnings("ignore:.*does not allow field:UserWarning")
 
 
-def open_api(url, token):
-    session = FacebookSession(app_id="1", app_secret="secret", access_token=token, timeout=60)
-    session.GRAPH = url
-    return FacebookAdsApi(session)
-
-
 @pytest.fixture(scope="module")
-def api(sandbox_url, sandbox_token):
-    api = open_api(sandbox_url, sandbox_token)
-    yield api
-    api._session.requests.close()
+def api(open_meta, sandbox_token):
+    return open_meta(sandbox_token)
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +57,6 @@ def tree(account):
     campaign = account.create_campaign(params=CAMPAIGN)
     adset = account.create_ad_set(params={**ADSET, "campaign_id": campaign["id"]})
     return Campaign(campaign["id"], api=account.get_api()), AdSet(adset["id"], api=account.get_api())
-
-
-def last_week(control):
-    """The last 7 whole days wherever the account is."""
-    until = (control.now - timedelta(hours=12)).date() - timedelta(1)
-    return {"since": (until - timedelta(6)).isoformat(), "until": until.isoformat()}
 
 
 def sums(rows, key, fields=("impressions", "spend")):
@@ -147,7 +127,7 @@ def test_lists_are_filtered_by_status_and_name(account):
 def test_daily_insights_add_up_alike_at_every_level(account, control):
     by_level = {}
     for level in ("account", "campaign", "adset", "ad"):
-        params = {"level": level, "time_range": last_week(control), "time_increment": 1, "limit": 40}
+        params = {"level": level, "time_range": control.last_week, "time_increment": 1, "limit": 40}
         fields = [AdsInsights.Field.impressions, AdsInsights.Field.spend, AdsInsights.Field.actions]
         by_level[level] = sums(account.get_insights(fields=fields, params=params), "date_start")
     assert len(by_level["account"]) == 7
@@ -156,7 +136,7 @@ def test_daily_insights_add_up_alike_at_every_level(account, control):
 
 @pytest.mark.parametrize("breakdowns", [["age", "gender"], ["country"], ["publisher_platform"]])
 def test_breakdowns_add_up_to_the_whole(account, control, breakdowns):
-    params = {"level": "campaign", "time_range": last_week(control)}
+    params = {"level": "campaign", "time_range": control.last_week}
     fields = ["campaign_id", "impressions", "spend"]
     parts = list(account.get_insights(fields=fields, params={**params, "breakdowns": breakdowns}))
     assert all(breakdown in row for row in parts for breakdown in breakdowns)
@@ -165,7 +145,7 @@ def test_breakdowns_add_up_to_the_whole(account, control, breakdowns):
 
 
 def test_hours_add_up_to_the_day(account, control):
-    day = last_week(control)["until"]
+    day = control.last_week["until"]
     params = {"level": "account", "time_range": {"since": day, "until": day}}
     hourly = {**params, "breakdowns": ["hourly_stats_aggregated_by_advertiser_time_zone"]}
     hours = account.get_insights(fields=["impressions", "spend"], params=hourly)
@@ -175,7 +155,7 @@ def test_hours_add_up_to_the_day(account, control):
 
 
 def test_an_asynchronous_report_gives_what_the_synchronous_one_gives(account, control):
-    params = {"level": "ad", "time_range": last_week(control), "time_increment": 1}
+    params = {"level": "ad", "time_range": control.last_week, "time_increment": 1}
     fields = ["ad_id", "impressions", "spend"]
     run = account.get_insights(fields=fields, params=params, is_async=True)
     for _ in range(10):
@@ -190,7 +170,7 @@ def test_an_asynchronous_report_gives_what_the_synchronous_one_gives(account, co
 
 def test_a_failed_report_says_so(account, control):
     control.fault("async_failed", platform="meta")
-    run = account.get_insights_async(fields=["spend"], params={"time_range": last_week(control)})
+    run = account.get_insights_async(fields=["spend"], params={"time_range": control.last_week})
     for _ in range(10):
         run = run.api_get()
         if run[AdReportRun.Field.async_status] not in ("Job Not Started", "Job Started", "Job Running"):
@@ -295,11 +275,9 @@ def test_what_a_batch_did_not_execute_comes_back_as_a_batch(api, account, contro
 # Errors -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_token_is_told_as_code_190(sandbox_url):
-    api = open_api(sandbox_url, "EAAwrong")
+def test_a_wrong_token_is_told_as_code_190(open_meta):
     with pytest.raises(FacebookRequestError) as refused:
-        list(User(fbid="me", api=api).get_ad_accounts())
-    api._session.requests.close()
+        list(User(fbid="me", api=open_meta("EAAwrong")).get_ad_accounts())
     assert (refused.value.http_status(), refused.value.api_error_code()) == (400, 190)
     assert refused.value.api_error_type() == "OAuthException"
 
@@ -343,61 +321,3 @@ def test_a_passing_fault_is_marked_transient(account, control):
     assert failed.value.http_status() == 500
     assert failed.value.api_transient_error()
     assert account.get_ads()
-
-
-# As the public connectors call it ---------------------------------------------------------------------------------
-
-
-def test_connectors_find_no_business_behind_a_system_user(api, account):
-    me = User(fbid="me", api=api).api_get(fields=["id", "name"])
-    assert list(me.get_business_users()) == []
-    assert list(account.get_assigned_users(params={"business": "1"})) == []
-    assert len(list(me.get_ad_accounts())) >= 2
-
-
-def test_connectors_read_what_changed_and_its_details_in_batches(api, account):
-    filtering = [{"field": "campaign.updated_time", "operator": "GREATER_THAN", "value": 1_700_000_000}]
-    details = []
-    batch = api.new_batch()
-    campaigns = list(account.get_campaigns(params={"limit": 100, "filtering": filtering}))
-    for campaign in campaigns:
-        request = campaign.api_get(fields=["name", "objective", "status", "updated_time"], pending=True)
-        batch.add_request(request, success=lambda response: details.append(response.json()))
-    assert batch.execute() is None
-    assert [one["id"] for one in details] == [campaign["id"] for campaign in campaigns]
-
-
-def test_connectors_ask_for_archived_objects_by_delivery(account, tree):
-    campaign, _ = tree
-    campaign.api_update(params={"status": "ARCHIVED"})
-    words = ["active", "archived", "inactive", "pending_review", "rejected"]
-    found = {}
-    for asked in (words, words[:1]):
-        rule = [{"field": "campaign.delivery_info", "operator": "IN", "value": asked}]
-        found[len(asked)] = {one["id"] for one in account.get_campaigns(params={"limit": 500, "filtering": rule})}
-    assert campaign["id"] in found[len(words)] - found[1]
-
-
-@pytest.mark.parametrize(
-    "breakdowns",
-    [["region"], ["device_platform"], ["publisher_platform", "platform_position", "impression_device"]],
-)
-def test_breakdowns_the_world_does_not_know_are_unknown_but_whole(account, control, breakdowns):
-    params = {
-        "level": "ad",
-        "time_range": last_week(control),
-        "time_increment": 1,
-        "action_breakdowns": ["action_type"],
-        "action_attribution_windows": ["1d_click", "7d_click", "28d_click", "1d_view"],
-        "limit": 500,
-    }
-    fields = ["ad_id", "impressions", "spend", "actions"]
-    parts = list(account.get_insights(fields=fields, params={**params, "breakdowns": breakdowns}))
-    assert {row[breakdowns[-1]] for row in parts} == {"unknown"}
-    assert sums(parts, "ad_id") == sums(account.get_insights(fields=fields, params=params), "ad_id")
-
-
-def test_connectors_slow_down_by_the_headers(account):
-    usage = json.loads(account.get_insights(fields=["spend"]).headers()["x-business-use-case-usage"])
-    (limits,) = usage[account["account_id"]]
-    assert {"call_count", "total_cputime", "total_time", "estimated_time_to_regain_access"} <= limits.keys()
