@@ -4,7 +4,7 @@ What was not executed is read back before it is resent; what was throttled is re
 else is the outcome of that change and concerns no other.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from stakazo_pipelines.errors import PlatformError, ThrottledError, TransientError
 from stakazo_pipelines.platforms.port import Account, Entity, EntityChange
@@ -70,6 +70,31 @@ class Settler:
             return shows(await self._read(account, change.level, change.id), change)
         except PlatformError:
             return False  # the resend says what is wrong with it
+
+
+def rounds(
+    changes: Sequence[EntityChange], *, size: int, claims: Callable[[EntityChange], Collection[str]] = lambda _: ()
+) -> Sequence[Sequence[int]]:
+    """Positions of the changes, in batches to be sent one after the other.
+
+    At most `size` a batch, never two changes of one entity or with one claim in a batch, and changes of one entity in
+    the order given.
+    """
+    batches: list[list[int]] = []
+    taken: list[set[str]] = []
+    earliest: dict[str, int] = {}
+    for position, change in enumerate(changes):
+        wanted = {f"entity {change.id}", *claims(change)}
+        at = earliest.get(change.id, 0)
+        while at < len(batches) and (len(batches[at]) >= size or wanted & taken[at]):
+            at += 1
+        if at == len(batches):
+            batches.append([])
+            taken.append(set())
+        batches[at].append(position)
+        taken[at] |= wanted
+        earliest[change.id] = at + 1
+    return batches
 
 
 def shows(entity: Entity, change: EntityChange) -> bool:

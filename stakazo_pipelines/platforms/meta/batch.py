@@ -14,7 +14,7 @@ from stakazo_pipelines.errors import (
     UnknownOutcomeError,
 )
 from stakazo_pipelines.platforms.http import ApiClient, ApiReply, ApiRequest
-from stakazo_pipelines.platforms.meta.changes import change_params, rounds
+from stakazo_pipelines.platforms.meta.changes import batches, change_params
 from stakazo_pipelines.platforms.meta.dialect import MetaDialect
 from stakazo_pipelines.platforms.meta.edges import list_edge
 from stakazo_pipelines.platforms.meta.fields import account_node
@@ -45,7 +45,7 @@ class BatchWriter:
                 errors[position] = error
         positions = sorted(bodies)
         sendable = [changes[position] for position in positions]
-        for batch in rounds(sendable, await self._campaigns(account, sendable)):
+        for batch in batches(sendable, await self._campaigns(account, sendable)):
             members = [positions[index] for index in batch]
             errors |= await self._settler.settle(
                 account,

@@ -6,6 +6,7 @@ from stakazo_pipelines.errors import RejectedError
 from stakazo_pipelines.platforms.meta.fields import STATUS_TO_WIRE, edge_of
 from stakazo_pipelines.platforms.meta.money import to_wire
 from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, EntityChange
+from stakazo_pipelines.platforms.settling import rounds
 from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
@@ -36,26 +37,13 @@ def change_params(change: EntityChange, currency: str) -> Mapping[str, str]:
     return params
 
 
-def rounds(changes: Sequence[EntityChange], campaign_of: Mapping[str, str]) -> Sequence[Sequence[int]]:
-    """Positions of the changes, in batches to be sent one after the other.
+def batches(changes: Sequence[EntityChange], campaign_of: Mapping[str, str]) -> Sequence[Sequence[int]]:
+    """See `rounds`: at most 50 a batch, and never two ad sets of one campaign in one (Meta's rule).
 
-    At most 50 a batch, never two ad sets of one campaign in one batch (Meta's rule), and changes of one entity in the
-    order given. `campaign_of` is the campaign of each ad set; one that is not known goes alone.
+    `campaign_of` is the campaign of each ad set; one that is not known goes alone.
     """
-    batches: list[list[int]] = []
-    taken: list[set[str]] = []
-    earliest: dict[str, int] = {}
-    for position, change in enumerate(changes):
-        claims = {f"entity {change.id}"}
-        if change.level is Level.AD_GROUP:
-            claims.add(f"campaign {campaign_of.get(change.id, '')}")
-        at = earliest.get(change.id, 0)
-        while at < len(batches) and (len(batches[at]) >= BATCH or claims & taken[at]):
-            at += 1
-        if at == len(batches):
-            batches.append([])
-            taken.append(set())
-        batches[at].append(position)
-        taken[at] |= claims
-        earliest[change.id] = at + 1
-    return batches
+    return rounds(
+        changes,
+        size=BATCH,
+        claims=lambda change: [f"campaign {campaign_of.get(change.id, '')}"] if change.level is Level.AD_GROUP else [],
+    )

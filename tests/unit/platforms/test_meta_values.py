@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stakazo_pipelines.errors import RejectedError
 from stakazo_pipelines.money import Money
-from stakazo_pipelines.platforms.meta.changes import BATCH, rounds
+from stakazo_pipelines.platforms.meta.changes import BATCH, batches
 from stakazo_pipelines.platforms.meta.money import (
     HUNDREDTH_CURRENCIES,
     WHOLE_UNIT_CURRENCIES,
@@ -70,10 +70,10 @@ changes = st.lists(
 def test_batches_hold_every_change_once_in_order_and_one_ad_set_a_campaign(drawn):
     asked = [EntityChange(level, f"{level}{entity}", "1", name="n") for entity, _, level in drawn]
     campaign_of = {f"ad_group{entity}": f"c{campaign}" for entity, campaign, _ in drawn}
-    batches = rounds(asked, campaign_of)
-    sent = [position for batch in batches for position in batch]
+    planned = batches(asked, campaign_of)
+    sent = [position for batch in planned for position in batch]
     assert sorted(sent) == list(range(len(asked)))
-    for batch in batches:
+    for batch in planned:
         assert len(batch) <= BATCH
         ids = [asked[position].id for position in batch]
         assert len(set(ids)) == len(ids)
