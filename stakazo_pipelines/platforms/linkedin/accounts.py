@@ -1,0 +1,85 @@
+"""Ad accounts: which there are, and whether the token may see one.
+
+LinkedIn answers a report that the token may not see with an empty list, so an empty report is believed only for an
+account that the search for accounts shows.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from stakazo_pipelines.errors import PermissionDeniedError, RejectedError
+from stakazo_pipelines.platforms.http import ApiClient
+from stakazo_pipelines.platforms.linkedin import money, urns
+from stakazo_pipelines.platforms.linkedin.fields import ACCOUNT_PAGE, STATUS_FROM_WIRE
+from stakazo_pipelines.platforms.linkedin.finders import find
+from stakazo_pipelines.platforms.port import Account
+from stakazo_pipelines.platforms.wire import WireError, text
+from stakazo_pipelines.vocabulary import EntityStatus
+
+_LOG = logging.getLogger(__name__)
+_PATH = "adAccounts"
+
+
+class AccountBook:
+    """Knows which accounts were seen by this token."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._seen: set[str] = set()
+
+    async def list(self) -> Sequence[Account]:
+        """Every ad account of the token; one that cannot be worked on says why in `problem`."""
+        accounts = []
+        for row in await find(self._client, _PATH, {"q": "search"}, page_size=ACCOUNT_PAGE):
+            try:
+                accounts.append(parse_account(row if isinstance(row, dict) else {}))
+            except WireError as error:
+                _LOG.error("an ad account is left out, its %s cannot be read: %s", error.field, error.reason)
+        self._seen = {account.id for account in accounts}
+        return accounts
+
+    async def confirm(self, account: Account) -> None:
+        """Raises PermissionDeniedError for an account that the token cannot see; asks once an account."""
+        if account.id in self._seen:
+            return
+        search = {"id": {"values": [urns.urn(urns.ACCOUNT, urns.checked(account.id))]}}
+        rows = await find(
+            self._client, _PATH, {"q": "search", "search": search}, page_size=ACCOUNT_PAGE, account=account.id
+        )
+        if not any(isinstance(row, dict) and str(row.get("id")) == account.id for row in rows):
+            raise PermissionDeniedError(
+                f"account {account.id}: reports are empty and the token cannot see the account; give its member a role",
+                "linkedin",
+            )
+        self._seen.add(account.id)
+
+
+def parse_account(row: Mapping[str, object]) -> Account:
+    """One ad account; its report days are UTC. Raises WireError where not even the id can be read."""
+    account_id = urns.number_of(row, "id", urns.ACCOUNT)
+    currency = text(row, "currency")
+    problem, units, floors = "", 0, None
+    try:
+        units = money.minor_units(currency)
+        floors = money.floors(currency)
+    except RejectedError as error:
+        problem = error.message
+    return Account(
+        id=account_id,
+        name=text(row, "name") or account_id,
+        currency=currency,
+        timezone="UTC",
+        minor_units=units,
+        status=_status(row),
+        min_daily_budget=floors[0] if floors else None,
+        min_campaign_budget=floors[1] if floors else None,
+        problem=problem,
+    )
+
+
+def _status(row: Mapping[str, object]) -> EntityStatus:
+    """An active account that may not serve (unpaid bill, used-up budget) stands still."""
+    status = STATUS_FROM_WIRE.get(text(row, "status"), EntityStatus.PAUSED)
+    serving = row.get("servingStatuses")
+    held = isinstance(serving, list) and serving and "RUNNABLE" not in serving
+    return EntityStatus.PAUSED if held and status is EntityStatus.ACTIVE else status

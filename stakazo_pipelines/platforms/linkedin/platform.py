@@ -1,0 +1,184 @@
+"""`LinkedInAdPlatform`: the port on LinkedIn. It only composes the readers and writers of this room."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import httpx
+from pydantic import SecretStr
+
+from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.http import ApiClient, BearerAuth, PacingRule, RetryRule
+from stakazo_pipelines.platforms.linkedin import restli
+from stakazo_pipelines.platforms.linkedin.accounts import AccountBook
+from stakazo_pipelines.platforms.linkedin.analytics import InsightsReader
+from stakazo_pipelines.platforms.linkedin.batch import BATCH, BatchWriter
+from stakazo_pipelines.platforms.linkedin.contents import Contents
+from stakazo_pipelines.platforms.linkedin.creates import Creator
+from stakazo_pipelines.platforms.linkedin.deletes import delete_entity
+from stakazo_pipelines.platforms.linkedin.dialect import LinkedInDialect
+from stakazo_pipelines.platforms.linkedin.entities import parse_contents, parse_entities, parse_entity
+from stakazo_pipelines.platforms.linkedin.fields import (
+    BREAKDOWNS,
+    BUDGET_LEVELS,
+    PIVOTS,
+    RESOURCES,
+    WITHOUT_CONVERSIONS,
+    collection,
+    key_of,
+)
+from stakazo_pipelines.platforms.linkedin.finders import get_one
+from stakazo_pipelines.platforms.linkedin.listing import list_level
+from stakazo_pipelines.platforms.linkedin.media import Uploader
+from stakazo_pipelines.platforms.port import (
+    Account,
+    Capabilities,
+    EntitiesResult,
+    Entity,
+    EntityChange,
+    EntityDraft,
+    InsightsQuery,
+    InsightsResult,
+    Media,
+    MediaKind,
+    WriteOutcome,
+)
+from stakazo_pipelines.platforms.wire import WireError
+from stakazo_pipelines.vocabulary import Level
+
+_WRITTEN = frozenset(RESOURCES)
+
+
+class LinkedInAdPlatform:
+    """Implements `AdPlatform`. Ids are bare numbers (URNs are built on the wire), report days are UTC.
+
+    One object belongs to one event loop; use it as `async with`, or call `aclose`. Waits between retries of one call
+    end after `max_retry_seconds` in total. Reports are never asynchronous here: `max_report_seconds` changes nothing.
+    """
+
+    name = "linkedin"
+    capabilities = Capabilities(
+        levels=_WRITTEN | {Level.CREATIVE},
+        insight_levels=frozenset(PIVOTS),
+        breakdowns=frozenset(BREAKDOWNS),
+        async_reports=False,
+        validate_only=False,
+        write_batch=BATCH,
+        budget_levels=BUDGET_LEVELS,
+        without_conversions=WITHOUT_CONVERSIONS,
+        create_levels=_WRITTEN | {Level.CREATIVE},
+        update_levels=_WRITTEN,
+        delete_levels=_WRITTEN,
+        media=frozenset({MediaKind.IMAGE, MediaKind.VIDEO}),
+    )
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: SecretStr | str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+        max_retry_seconds: float = 900.0,
+        max_report_seconds: float = 3600.0,
+        pacing: PacingRule | None = None,
+        concurrency: int = 4,
+    ) -> None:
+        secret = token if isinstance(token, SecretStr) else SecretStr(token)
+        retry = RetryRule(total_seconds=max_retry_seconds)
+        self._client = ApiClient(
+            base_url=f"{base_url.rstrip('/')}/rest",
+            auth=BearerAuth(secret),
+            token=secret,
+            dialect=LinkedInDialect(),
+            transport=transport,
+            sleep=sleep,
+            monotonic=monotonic,
+            retry=retry,
+            pacing=pacing,
+            concurrency=concurrency,
+        )
+        self._accounts = AccountBook(self._client)
+        self._insights = InsightsReader(self._client, self._accounts.confirm)
+        self._contents = Contents(self._client)
+        self._creator = Creator(self._client, self._contents)
+        self._writer = BatchWriter(
+            self._client, self.read, max_wait=max_retry_seconds, throttle_wait=retry.throttle_wait
+        )
+        self._uploader = Uploader(self._client, base_url)
+
+    async def accounts(self) -> Sequence[Account]:
+        """Every ad account of the token; one that cannot be worked on says why in `problem`."""
+        return await self._accounts.list()
+
+    async def entities(self, account: Account, level: Level) -> EntitiesResult:
+        """Every entity of the level but deleted ones; archived ones too. Creatives are what the ads show."""
+        _usable(account)
+        if level is Level.CREATIVE:
+            return parse_contents(await list_level(self._client, account, Level.AD), account)
+        return parse_entities(await list_level(self._client, account, level), level, account)
+
+    async def read(self, account: Account, level: Level, entity_id: str) -> Entity:
+        """One entity as it is now, deleted or not. Raises NotFoundError, MalformedError."""
+        _usable(account)
+        if level is Level.CREATIVE:
+            return await self._contents.read(account, entity_id)
+        path = f"{collection(account, level)}/{restli.encode(key_of(level, entity_id))}"
+        row = await get_one(self._client, path, account=account.id)
+        try:
+            return parse_entity(row, level, account)
+        except WireError as error:
+            unreadable = MalformedError(
+                f"account {account.id}: {level} {entity_id}: {error.field}: {error.reason}", "linkedin"
+            )
+        raise unreadable
+
+    async def insights(self, query: InsightsQuery) -> InsightsResult:
+        """Daily rows; see `InsightsReader`. By country there is no conversions' value (`without_conversions`)."""
+        _usable(query.account)
+        return await self._insights.read(query)
+
+    async def create(self, account: Account, draft: EntityDraft, *, validate_only: bool = False) -> str:
+        """See `Creator`. The tag is added to the entity's name. Raises RejectedError for `validate_only`."""
+        _usable(account)
+        if validate_only:
+            raise RejectedError("LinkedIn validates nothing without creating it", "linkedin")
+        return await self._creator.create(account, draft)
+
+    async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
+        """See `BatchWriter`: errors stand in the outcomes, so that what was written is never lost sight of."""
+        _usable(account)
+        return await self._writer.update(account, changes)
+
+    async def delete(self, account: Account, level: Level, entity_id: str) -> None:
+        """Delete a draft; anything else LinkedIn deletes by itself once it is marked for it. See `delete_entity`."""
+        _usable(account)
+        try:
+            entity = await self.read(account, level, entity_id)
+        except NotFoundError:
+            return
+        await delete_entity(self._client, account, entity)
+
+    async def upload(self, account: Account, media: Media) -> str:
+        """The URN by which posts refer to it; the same bytes give the same URN while this object lives."""
+        _usable(account)
+        return await self._uploader.upload(account, media)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _usable(account: Account) -> None:
+    if account.problem:
+        raise RejectedError(f"account {account.id} cannot be worked on: {account.problem}", "linkedin")
