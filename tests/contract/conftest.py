@@ -5,20 +5,30 @@ Everything happens in memory: waits take no time but are counted, every request 
 
 import asyncio
 import copy
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from string import Template
 from typing import Any, ClassVar
 
 import httpx
 import pytest
 
 from stakazo_pipelines.money import Money
-from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, EntityDraft, InsightsQuery, MediaKind
-from stakazo_pipelines.platforms.registry import PLATFORMS
+from stakazo_pipelines.platforms.meta import MetaAdPlatform
+from stakazo_pipelines.platforms.port import (
+    AdPlatform,
+    Budget,
+    BudgetPeriod,
+    EntityDraft,
+    InsightsQuery,
+    MediaKind,
+)
 from stakazo_pipelines.sandbox.meta import MetaOptions
 from stakazo_pipelines.sandbox.server import create_app
 from stakazo_pipelines.sandbox.world import World, WorldConfig
@@ -38,57 +48,49 @@ _IDS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """One platform. `settings` gives what only this platform needs to create a level; `media` are uploaded ids by kind.
+    """One platform; beside its row stands `drafts/<name>.json`, what only it needs to create each level.
 
-    `page` names the query parameter of the page's size; `small_reports` are the sandbox's options that make a day of
-    ads too large for one answer; `reports` and `campaigns` match the paths of reports and of the list of campaigns.
+    `page` is the query parameter of a page's size; `reports` and `campaigns` match the paths of reports and of the list
+    of campaigns, `asynchronous` the line of the request log that begins an asynchronous report. `small_range` are
+    options of the sandbox that make a week of ads too large for one answer, `small_day` a single day.
     """
 
-    name: str
+    adapter: Callable[..., AdPlatform]
     options: Callable[..., object]
     page: str
     reports: str
     campaigns: str
-    list_key: str  # the field of a campaign that holds its id
+    campaign_id: str  # the field that holds a campaign's id
     objective: str
     window: str
-    asynchronous: str  # how the making of an asynchronous report reads in the log of requests; "" = there are none
-    settings: Callable[[Level, Mapping[MediaKind, str]], Mapping[str, object]]
-    small_reports: Mapping[str, int] = field(default_factory=dict)
+    asynchronous: str = "never"
     small_range: Mapping[str, int] = field(default_factory=dict)
+    small_day: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        return self.options.__name__.removesuffix("Options").lower()
 
-def _meta(level: Level, media: Mapping[MediaKind, str]) -> Mapping[str, object]:
-    match level:
-        case Level.AD_GROUP:
-            places = {"geo_locations": {"countries": ["US"]}, "targeting_automation": {"advantage_audience": 0}}
-            return {
-                "optimization_goal": "LINK_CLICKS",
-                "billing_event": "IMPRESSIONS",
-                "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
-                "targeting": places,
-            }
-        case Level.CREATIVE:
-            link = {"link": "https://shop.example", "message": "m", "image_hash": media[MediaKind.IMAGE]}
-            return {"object_story_spec": {"page_id": "1", "link_data": link}}
-        case _:
-            return {}
+    def settings(self, level: Level, **names: str) -> dict[str, object]:
+        """Native parameters of a draft, with ids filled in."""
+        text = (Path(__file__).parent / "drafts" / f"{self.name}.json").read_text()
+        drafts: dict[str, dict[str, object]] = json.loads(Template(text).safe_substitute(names))
+        return drafts.get(level.value, {})
 
 
 SUBJECTS = (
     Subject(
-        "meta",
+        MetaAdPlatform,
         MetaOptions,
         page="limit",
         reports="insights",
         campaigns="campaigns",
-        list_key="id",
+        campaign_id="id",
         objective="OUTCOME_TRAFFIC",
         window="7d_click_1d_view",
         asynchronous="POST .*insights",
-        settings=_meta,
-        small_reports={"sync_rows": 15},
         small_range={"sync_rows": 40},
+        small_day={"sync_rows": 15},
     ),
 )
 
@@ -123,7 +125,7 @@ class Bench:
         self.kernel = self.app.state.kernel
 
     def open(self, token: str = TOKEN) -> Any:
-        return PLATFORMS[self.subject.name](
+        return self.subject.adapter(
             base_url="http://sandbox.test",
             token=token,
             transport=_Wire(self.app, self.subject.page, self._rows),
@@ -219,7 +221,7 @@ class Bench:
 
     def draft(self, account: Any, level: Level, parent: str, media: Any, **more: Any) -> EntityDraft:
         """A draft this platform takes. An ad group gets the budget of one that is there: large enough everywhere."""
-        given: dict[str, Any] = {"settings": self.subject.settings(level, media)}
+        given: dict[str, Any] = {"settings": self.subject.settings(level, account=account.id, **media)}
         if level is Level.CAMPAIGN:
             given["objective"] = self.subject.objective
         if level is Level.AD_GROUP:

@@ -14,7 +14,7 @@ REPORTED = (Level.ACCOUNT, *LISTED)
 
 
 def test_every_registered_platform_is_under_contract(all_subjects):
-    assert {subject.name for subject in all_subjects} == set(PLATFORMS)
+    assert {subject.name for subject in all_subjects} >= set(PLATFORMS)
 
 
 # Entities ---------------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_a_day_too_large_comes_by_an_asynchronous_report(make_bench):
     bench = make_bench()
     if not bench.open().capabilities.async_reports:
         pytest.skip("this platform has no asynchronous reports")
-    small = make_bench(**bench.subject.small_reports)
+    small = make_bench(**bench.subject.small_day)
     since = bench.until - timedelta(1)
     result, whole = small.insights(since=since), bench.insights(since=since)
     assert small.told(result.rows, 100) == bench.told(whole.rows, 100)

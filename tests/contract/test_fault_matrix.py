@@ -58,7 +58,7 @@ def strike(bench, kind, column, times):
     """Set the fault on the calls of a column."""
     spoilt = {"rows": "one"}
     if column == "list":
-        spoilt |= {"field": bench.subject.list_key, "value": {"not": "an id"}}
+        spoilt |= {"field": bench.subject.campaign_id, "value": {"not": "an id"}}
     more = {
         "throttle": {"retry_after_s": 120},
         "timeout": {"seconds": 0},
@@ -212,7 +212,7 @@ def struck(make_bench, subject, fine):
     def make(kind, column, times):
         options = {}
         if KINDS[kind] == "async":
-            options = dict(subject.small_reports)
+            options = dict(subject.small_day)
         elif KINDS[kind] == "paged":
             options = {"rows": 9 if column == "report" else 2}
         bench = make_bench(**options)
