@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import timedelta
+from math import isnan
 
 import polars as pl
 from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, MaterializeResult, MetadataValue, asset
@@ -9,11 +10,15 @@ from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, Mat
 from assets.ingest import OWNERS
 from assets.metadata import table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
-from assets.pictures import budget_moves, by_weight
+from assets.pictures import account_totals, budget_moves, by_weight
 from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
-from stakazo_pipelines.cycle.budgets import ALLOCATIONS, allocate_day, held_entities, known_accounts, platform_ledgers
+from stakazo_pipelines.currency import load_rates
+from stakazo_pipelines.cycle.budgets import ALLOCATIONS, held_entities, known_accounts, platform_ledgers
 from stakazo_pipelines.cycle.changes import decide
+from stakazo_pipelines.cycle.portfolio import allocate_day
+from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary
 from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.decisions.record import current_stops
 from stakazo_pipelines.marts import with_names
 from stakazo_pipelines.quality import out_of_bounds
 
@@ -36,12 +41,16 @@ _SHOWN = [
             "within_bounds",
             asset=ALLOCATIONS,
             blocking=True,
-            description="No proposal is further from today's budget than policy's step, and no account's total grows.",
+            description=(
+                "No proposal is further from today's budget than policy's step, no account's total grows by more than "
+                "portfolio.account_step, and all accounts that share money together do not grow."
+            ),
         )
     ],
     description=(
-        "The daily budgets that earn most under the estimates, for the same total per account: exact, within policy's "
-        "steps, minimums, cumulative caps and holds. Binding says what keeps each budget from moving further."
+        "The daily budgets that earn most under the estimates, for the same total over all accounts in the reporting "
+        "currency: exact, within policy's steps, minimums, cumulative caps and holds. Binding says what keeps each "
+        "budget, and each account's total, from moving further."
     ),
 )
 def budget_allocations(
@@ -51,18 +60,24 @@ def budget_allocations(
     operations: OperationsResource,
     clock: ClockResource,
 ) -> MaterializeResult:
-    opened, rules = lake.open(), policy.load()
+    opened, rules, rates = lake.open(), policy.load(), load_rates()
     with operations.open() as database:
+        stops = current_stops(database)
         for day in as_days(list(context.partition_keys)):
             now = clock.now()
             accounts = known_accounts(opened, now.date() + timedelta(days=1))  # some zones are a day ahead
             ledgers = platform_ledgers(database, accounts, now=now)
             held = held_entities(database, accounts, now=now)
-            result = allocate_day(opened, rules, day, accounts=accounts, ledgers=ledgers, held=held)
+            result = allocate_day(
+                opened, rules, day, accounts=accounts, ledgers=ledgers, held=held,
+                rates=rates, sandbox=clock.sandbox_url is not None, stops=stops,
+            )  # fmt: skip
             opened.write_asset(ALLOCATIONS, day, result.frame)
-    violations = out_of_bounds(
-        result.frame, step_cap=rules.allocation.step_cap, growth=rules.guardrails.max_budget_growth
-    )
+    portfolio, step = result.portfolio, rules.portfolio
+    growth = max(rules.guardrails.max_budget_growth, step.account_step if step.move_between_accounts else 0.0)
+    violations = out_of_bounds(result.frame, step_cap=rules.allocation.step_cap, growth=growth)
+    shared = portfolio.traded_after <= portfolio.traded_before * (1 + 1e-9)
+    moves_between = pl.DataFrame([asdict(move) for move in portfolio.accounts])
     summaries = pl.DataFrame([asdict(summary) for summary in result.accounts])
     named = with_names(opened, result.frame, as_of=day + timedelta(days=1))
     moves = named.filter(pl.col("proposed_budget") != pl.col("current_budget"))
@@ -70,6 +85,9 @@ def budget_allocations(
         metadata={
             "dagster/row_count": result.frame.height,
             "moves": moves.height,
+            "portfolio": MetadataValue.md(told(portfolio)),
+            "accounts_together": table(moves_between, most=40),
+            "totals": account_totals(moves_between, currency=portfolio.currency),
             "accounts": table(summaries),
             "budgets": budget_moves(named),
             "largest_gains": table(by_weight(moves, money="expected_gain").select(_SHOWN)),
@@ -77,10 +95,28 @@ def budget_allocations(
         },
         check_results=[
             AssetCheckResult(
-                check_name="within_bounds", passed=violations.is_empty(), metadata={"violations": table(violations)}
+                check_name="within_bounds",
+                passed=violations.is_empty() and shared,
+                metadata={
+                    "violations": table(violations),
+                    "shared_total_before": portfolio.traded_before,
+                    "shared_total_after": portfolio.traded_after,
+                },
             )
         ],
     )
+
+
+def told(portfolio: PortfolioSummary) -> str:
+    """The portfolio's figures as one line of Markdown."""
+    gain, currency = portfolio.expected_gain, portfolio.currency
+    words = (
+        f"{portfolio.current_total:,.2f} > {portfolio.proposed_total:,.2f} {currency} a day, expected gain "
+        f"{gain.mean:+,.2f} ({gain.low:+,.2f} to {gain.high:+,.2f}) {currency} a day"
+    )
+    price = portfolio.shadow_price
+    words += "" if isnan(price) else f", the next {currency} earns {price:,.2f}"
+    return words + (f". {portfolio.reason}" if portfolio.reason else "")
 
 
 @asset(

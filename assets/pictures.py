@@ -49,6 +49,31 @@ def budget_moves(allocations: pl.DataFrame, *, most: int = 20) -> MarkdownMetada
     return _markdown(figure, "Budgets before and after")
 
 
+def account_totals(accounts: pl.DataFrame, *, currency: str, most: int = 12) -> MarkdownMetadataValue:
+    """Daily totals before and after in one currency: every platform, then its accounts, the largest first.
+
+    accounts: platform, account_id, current_total and proposed_total (null where the account's currency has no rate).
+    """
+    known = accounts.filter(pl.col("current_total").is_not_null())
+    before, after = pl.col("current_total"), pl.col("proposed_total")
+    platforms = known.group_by("platform").agg(before.sum(), after.sum()).with_columns(label=pl.col("platform"))
+    single = known.with_columns(label=pl.format("{} {}", "platform", "account_id")).sort(before, descending=True)
+    columns = ["label", "current_total", "proposed_total"]
+    rows = pl.concat([platforms.sort("platform").select(columns), single.head(most).select(columns)]).reverse()
+    figure, axes = _canvas(height=1.0 + 0.3 * max(rows.height, 3))
+    for offset, column, colour, label in (
+        (0.18, "current_total", _GREY, "before"),
+        (-0.18, "proposed_total", _BLUE, "after"),
+    ):
+        places = [place + offset for place in range(rows.height)]
+        axes.barh(places, rows[column].to_list(), height=0.34, color=colour, label=label)
+    axes.set_yticks(range(rows.height), [_short(label) for label in rows["label"]], fontsize=7)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel(f"daily budgets in {currency}")
+    axes.legend(fontsize=7, loc="lower right")
+    return _markdown(figure, "Totals of platforms and accounts before and after")
+
+
 def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: int = 6) -> MarkdownMetadataValue:
     """Expected daily value against daily spend with its 90 % band for the largest arms; a dot marks today's budget."""
     rows = by_weight(estimates.filter(pl.col("state") == "ok")).head(most)

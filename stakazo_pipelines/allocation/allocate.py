@@ -42,6 +42,15 @@ class AccountSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountReach:
+    """Where one account's budgets may go and what they earn there; `arm_ids`, `limits`, `curve` in one order."""
+
+    arm_ids: tuple[str, ...]
+    limits: Limits
+    curve: ExpectedCurve
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationResult:
     """frame: one row per arm, ordered by account and arm; accounts: one summary per account, in the same order."""
 
@@ -60,28 +69,28 @@ def allocate(
     minor_units: Mapping[str, int],
     seed: int,
     step_cap: float | None = None,
+    granted: int | None = None,
 ) -> AllocationResult:
     """Budgets that earn most under the posterior, within policy, by account.
 
     arms: arm_id, account_id, platform, currency, budget (major units per day), and optionally min_budget, max_budget
     (the platform's, null for none). total: per account and day, instead of policy's and of today's sum. held: arm ids
-    kept as they are, besides policy's. minor_units: by account id, how many make one major unit.
+    kept as they are, besides policy's. minor_units: by account id, how many make one major unit. granted: the total of
+    every account in its minor units, as decided over a portfolio; it stands before `total` and policy's growth.
     An arm without an estimate, or whose state is not `ok`, is kept where it is. A change set whose expected gain is
     not positive is dropped whole. Raises AllocationError for arms that are not a table of distinct budgets.
     """
-    _check(arms, minor_units)
-    table = _joined(arms, estimates.frame)
-    budget = table["budget"].to_numpy()
-    units = np.array([minor_units[account] for account in table["account_id"]], dtype=np.int64)
-    current: Ints = np.rint(budget * units).astype(np.int64)
-    curve = expected_curve(table, current / units)
-    kept = np.array(table["arm_id"].is_in(list(held | _policy_held(policy))).to_numpy(), dtype=np.bool_)
-
+    table, units, current, curve, kept = _prepared(estimates, arms, policy, held, minor_units)
     labels = table["account_id"].to_numpy()
     names, first = np.unique(labels, return_index=True)
     slices = [np.arange(start, stop) for start, stop in zip(first, [*first[1:], len(labels)], strict=True)]
     plans = [
-        _plan(table, rows, current[rows], int(units[rows[0]]), curve, kept[rows], policy, ledger, total, step_cap)
+        _plan(
+            _reach(table, rows, current[rows], int(units[rows[0]]), curve, kept[rows], policy, ledger, step_cap),
+            policy,
+            granted if granted is not None else _asked(table, rows, int(units[rows[0]]), policy, total),
+            granted,
+        )
         for rows in slices
     ]
     proposed = np.concatenate([plan.proposed for plan in plans])
@@ -101,6 +110,38 @@ def allocate(
         for index, (plan, rows) in enumerate(zip(plans, slices, strict=True))
     )
     return AllocationResult(_frame(table, current / units, proposed / units, gain, plans, summaries), summaries)
+
+
+def account_reach(
+    *,
+    estimates: CurvePosterior,
+    arms: pl.DataFrame,
+    policy: Policy,
+    ledger: ChangeLedger,
+    held: AbstractSet[str],
+    minor_units: int,
+) -> AccountReach:
+    """What `allocate` would choose from, for the arms of one account."""
+    account = str(arms["account_id"][0])
+    table, _, current, curve, kept = _prepared(estimates, arms, policy, held, {account: minor_units})
+    return _reach(table, np.arange(len(table)), current, minor_units, curve, kept, policy, ledger, None)
+
+
+def _prepared(
+    estimates: CurvePosterior,
+    arms: pl.DataFrame,
+    policy: Policy,
+    held: AbstractSet[str],
+    minor_units: Mapping[str, int],
+) -> tuple[pl.DataFrame, Ints, Ints, ExpectedCurve, Flags]:
+    """The arms with their estimates, and by row: minor units, today's budgets in them, curves, and who is held."""
+    _check(arms, minor_units)
+    table = _joined(arms, estimates.frame)
+    units = np.array([minor_units[account] for account in table["account_id"]], dtype=np.int64)
+    current: Ints = np.rint(table["budget"].to_numpy() * units).astype(np.int64)
+    by_policy = frozenset(arm for account in policy.accounts.values() for arm in account.held)
+    kept = np.array(table["arm_id"].is_in(list(held | by_policy)).to_numpy(), dtype=np.bool_)
+    return table, units, current, expected_curve(table, current / units), kept
 
 
 def _check(arms: pl.DataFrame, minor_units: Mapping[str, int]) -> None:
@@ -143,11 +184,7 @@ def _joined(arms: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _policy_held(policy: Policy) -> frozenset[str]:
-    return frozenset(arm for account in policy.accounts.values() for arm in account.held)
-
-
-def _plan(
+def _reach(
     table: pl.DataFrame,
     rows: Ints,
     current: Ints,
@@ -156,9 +193,8 @@ def _plan(
     held: Flags,
     policy: Policy,
     ledger: ChangeLedger,
-    total: float | None,
     step_cap: float | None,
-) -> AccountPlan:
+) -> AccountReach:
     part = table[int(rows[0]) : int(rows[-1]) + 1]
     arm_ids = part["arm_id"].to_list()
     rails = bounds(
@@ -174,21 +210,28 @@ def _plan(
         platform_maximum=part["most"].to_numpy(),
         step_cap=step_cap,
     )
-    now = int(current.sum())
-    wanted = _wanted(policy, part["platform"][0], part["account_id"][0]) if total is None else Decimal(str(total))
+    own = ExpectedCurve(curve.scale[rows], curve.elasticity[rows])
+    return AccountReach(tuple(arm_ids), Limits.of(rails, current, units), own)
+
+
+def _asked(table: pl.DataFrame, rows: Ints, units: int, policy: Policy, total: float | None) -> int | None:
+    """The total wanted of an account in its minor units; None keeps today's."""
+    first = int(rows[0])
+    own = policy.total_of(table["platform"][first], table["account_id"][first])
+    wanted = own if total is None else Decimal(str(total))
+    return None if wanted is None else int(wanted * units)
+
+
+def _plan(reach: AccountReach, policy: Policy, asked: int | None, granted: int | None) -> AccountPlan:
+    now = int(reach.limits.current.sum())
     return plan_account(
-        arm_ids=arm_ids,
-        limits=Limits.of(rails, current, units),
-        curve=ExpectedCurve(curve.scale[rows], curve.elasticity[rows]),
-        asked=now if wanted is None else int(wanted * units),
-        most=int(now * (1 + policy.guardrails.max_budget_growth)),
+        arm_ids=list(reach.arm_ids),
+        limits=reach.limits,
+        curve=reach.curve,
+        asked=now if asked is None else asked,
+        most=int(now * (1 + policy.guardrails.max_budget_growth)) if granted is None else granted,
         min_change=policy.allocation.min_change,
     )
-
-
-def _wanted(policy: Policy, platform: str, account_id: str) -> Decimal | None:
-    own = policy.accounts.get(f"{platform}/{account_id}")
-    return own.total if own is not None and own.total is not None else policy.allocation.total
 
 
 def _gains(

@@ -24,26 +24,31 @@ class ChangeLedger:
 
     entity_24h: by arm id, sum of |change| / budget before, over the last 24 hours.
     account_day, account_month: by account id, sum of |change| / sum of budgets, in the account's day and month.
+    account_growth: by account id, how far its total was raised in its day, in its major units (below 0: cut).
     """
 
     entity_24h: Mapping[str, float] = field(default_factory=dict)
     account_day: Mapping[str, float] = field(default_factory=dict)
     account_month: Mapping[str, float] = field(default_factory=dict)
+    account_growth: Mapping[str, float] = field(default_factory=dict)
 
     def after(self, plan: pl.DataFrame) -> "ChangeLedger":
         """The ledger once a plan (arm_id, account_id, current_budget, proposed_budget) is published in full."""
-        moved = plan.with_columns((pl.col("proposed_budget") - pl.col("current_budget")).abs().alias("moved"))
+        change = pl.col("proposed_budget") - pl.col("current_budget")
+        moved = plan.with_columns(moved=change.abs(), growth=change)
         arms = moved.filter(pl.col("moved") > 0).select(
             "arm_id", (pl.col("moved") / pl.col("current_budget")).alias("share")
         )
-        accounts = moved.group_by("account_id").agg(pl.col("moved").sum(), pl.col("current_budget").sum())
+        accounts = moved.group_by("account_id").agg(pl.col("moved", "current_budget", "growth").sum())
         shares = {
-            str(account): float(amount / budget) if budget > 0 else 0.0 for account, amount, budget in accounts.rows()
+            str(account): float(amount / budget) if budget > 0 else 0.0
+            for account, amount, budget, _ in accounts.rows()
         }
         return ChangeLedger(
             entity_24h=_added(self.entity_24h, dict(arms.iter_rows())),
             account_day=_added(self.account_day, shares),
             account_month=_added(self.account_month, shares),
+            account_growth=_added(self.account_growth, dict(accounts.select("account_id", "growth").iter_rows())),
         )
 
 

@@ -1,21 +1,18 @@
 """Budgets for a day: the allocator under policy, what was moved already, who holds what, and whose data is in order."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from stakazo_pipelines import marts
 from stakazo_pipelines.allocation.allocate import AccountSummary, AllocationResult, allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
-from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.decisions.record import current_holds
-from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.money import Money
@@ -23,11 +20,14 @@ from stakazo_pipelines.operations import Operations
 from stakazo_pipelines.platforms.port import Account
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.publishing.ledger import change_ledger
+from stakazo_pipelines.publishing.plan import smallest_budget
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 ALLOCATIONS = "budget_allocations"
 READINESS = "account_readiness"
 _DEFAULT_MINOR_UNITS = 100  # of imported accounts, whose platform nobody asked
+
+_HOLDS_OWN = pl.col("arm_id") == pl.col("campaign_id")  # a campaign that is an arm of its own
 
 AccountKey = tuple[str, str]  # platform, account id
 
@@ -38,32 +38,50 @@ def known_accounts(lake: Lake, as_of: date) -> dict[AccountKey, Account]:
     return {(row["platform"], row["account_id"]): _account(row) for row in rows.iter_rows(named=True)}
 
 
-def allocate_day(
-    lake: Lake,
-    policy: Policy,
-    day: date,
+@dataclass(frozen=True, slots=True)
+class AccountInputs:
+    """What allocating one account takes; `held` are the arms that stay."""
+
+    key: AccountKey
+    currency: str
+    arms: pl.DataFrame
+    estimates: Estimates
+    held: frozenset[str]
+    minor_units: int
+
+
+def account_inputs(
+    estimates: Estimates,
+    arms: pl.DataFrame,
     *,
     accounts: Mapping[AccountKey, Account],
-    ledgers: Mapping[str, ChangeLedger],
-    held: AbstractSet[str] = frozenset(),
-) -> AllocationResult:
-    """Budgets of every account for the day after `day`, from the estimates and readiness in the lake.
-
-    An account whose data is not ready keeps its budgets, and says why. Raises LakeError when nothing runs.
-    """
-    estimates = Estimates.from_frame(lake.read_asset(ESTIMATES, day))
-    readiness = lake.read_asset(READINESS, day)
-    unready = {
-        (row["platform"], row["account_id"]): row["reason"]
-        for row in readiness.iter_rows(named=True)
-        if not row["ready"]
-    }
-    _, arms = marts.arm_days(lake, as_of=day + timedelta(days=1), window_days=policy.measurement.window_days)
-    if arms.is_empty():
-        raise LakeError(f"no arm runs on {day}: is there an entity snapshot or an import of that day or before?")
-    return allocate_accounts(
-        estimates, arms, policy, day, accounts=accounts, ledgers=ledgers, unready=unready, held=held
-    )
+    unready: Collection[AccountKey],
+    held: AbstractSet[str],
+) -> list[AccountInputs]:
+    """Account by account, in the order of `arms`; see `allocate_accounts`."""
+    found: list[AccountInputs] = []
+    for (platform, account_id), own in arms.group_by("platform", "account_id", maintain_order=True):
+        key = (str(platform), str(account_id))
+        account = accounts.get(key)
+        kept = (
+            own
+            if key in unready
+            else own.filter(pl.col("arm_id").is_in(list(held)) | pl.col("campaign_id").is_in(list(held)))
+        )
+        least = pl.when(_HOLDS_OWN).then(_least(account, Level.CAMPAIGN)).otherwise(_least(account, Level.AD_GROUP))
+        found.append(
+            AccountInputs(
+                key=key,
+                currency=str(own["currency"][0]),
+                arms=own.with_columns(min_budget=least),
+                estimates=Estimates(
+                    estimates.frame.filter(pl.col("platform") == key[0], pl.col("account_id") == key[1])
+                ),
+                held=frozenset(kept["arm_id"]),
+                minor_units=_DEFAULT_MINOR_UNITS if account is None else account.minor_units,
+            )
+        )
+    return found
 
 
 def allocate_accounts(
@@ -76,38 +94,32 @@ def allocate_accounts(
     ledgers: Mapping[str, ChangeLedger],
     unready: Mapping[AccountKey, str],
     held: AbstractSet[str] = frozenset(),
+    granted: Mapping[AccountKey, int] | None = None,
 ) -> AllocationResult:
     """Account by account; the frame also has each arm's level and campaign_id.
 
     `ledgers` tell by platform what was moved already (none: nothing was), `unready` which accounts are kept and why,
-    `held` which entities a person or an experiment keeps: ids of arms, or of campaigns above them.
+    `held` which entities a person or an experiment keeps: ids of arms, or of campaigns above them. `granted`: totals
+    in minor units that were decided over a portfolio (see cycle.portfolio); the other accounts keep their own.
     """
     frames: list[pl.DataFrame] = []
     summaries: list[AccountSummary] = []
-    for (platform, account_id), own in arms.group_by("platform", "account_id", maintain_order=True):
-        key = (str(platform), str(account_id))
-        account = accounts.get(key)
-        smallest = None if account is None else account.min_daily_budget
-        least = pl.lit(None if smallest is None else float(smallest.amount), dtype=pl.Float64)
-        kept = (
-            own
-            if key in unready
-            else own.filter(pl.col("arm_id").is_in(list(held)) | pl.col("campaign_id").is_in(list(held)))
-        )
+    for one in account_inputs(estimates, arms, accounts=accounts, unready=unready, held=held):
+        platform, account_id = one.key
         result = allocate(
-            estimates=Estimates(estimates.frame.filter(pl.col("platform") == key[0], pl.col("account_id") == key[1])),
-            arms=own.with_columns(min_budget=least),
+            estimates=one.estimates,
+            arms=one.arms,
             policy=policy,
-            ledger=ledgers.get(key[0], ChangeLedger()),
-            held=frozenset(kept["arm_id"]),
-            minor_units={key[1]: _DEFAULT_MINOR_UNITS if account is None else account.minor_units},
+            ledger=ledgers.get(platform, ChangeLedger()),
+            held=one.held,
+            minor_units={account_id: one.minor_units},
             seed=day.toordinal(),
+            granted=(granted or {}).get(one.key),
         )
-        holds_own = pl.col("arm_id") == pl.col("campaign_id")
-        level = pl.when(holds_own).then(pl.lit(Level.CAMPAIGN.value)).otherwise(pl.lit(Level.AD_GROUP.value))
-        names = own.select("arm_id", "campaign_id", level=level)
+        level = pl.when(_HOLDS_OWN).then(pl.lit(Level.CAMPAIGN.value)).otherwise(pl.lit(Level.AD_GROUP.value))
+        names = one.arms.select("arm_id", "campaign_id", level=level)
         frames.append(result.frame.join(names, on="arm_id", how="left", maintain_order="left"))
-        summaries += [_with_reason(summary, unready.get(key)) for summary in result.accounts]
+        summaries += [_with_reason(summary, unready.get(one.key)) for summary in result.accounts]
     return AllocationResult(pl.concat(frames), tuple(summaries))
 
 
@@ -132,7 +144,11 @@ def held_entities(operations: Operations, accounts: Mapping[AccountKey, Account]
 
 def _account(row: Mapping[str, Any]) -> Account:
     native = json.loads(row["native"])
-    least = native["min_daily_budget"]
+
+    def money(name: str) -> Money | None:
+        amount = native.get(name)  # older snapshots know no smallest budget of campaigns
+        return None if amount is None else Money(Decimal(amount), row["currency"])
+
     return Account(
         id=row["account_id"],
         name=row["account_name"],
@@ -140,8 +156,14 @@ def _account(row: Mapping[str, Any]) -> Account:
         timezone=row["timezone"],
         minor_units=native["minor_units"],
         status=EntityStatus(row["status"]),
-        min_daily_budget=None if least is None else Money(Decimal(least), row["currency"]),
+        min_daily_budget=money("min_daily_budget"),
+        min_campaign_budget=money("min_campaign_budget"),
     )
+
+
+def _least(account: Account | None, level: Level) -> pl.Expr:
+    smallest = None if account is None else smallest_budget(account, level)
+    return pl.lit(None if smallest is None else float(smallest.amount), dtype=pl.Float64)
 
 
 def _with_reason(summary: AccountSummary, reason: str | None) -> AccountSummary:

@@ -1,13 +1,15 @@
 """From proposed budgets to verified changes: candidates, the arbiter's decisions on record, plans, publishing."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 import polars as pl
 
+from stakazo_pipelines.currency import Rates
+from stakazo_pipelines.cycle.portfolio import worth_for
 from stakazo_pipelines.decisions.arbiter import arbitrate
 from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decision, EntityRef, Gain, Module
 from stakazo_pipelines.decisions.record import current_holds, current_stops, last_switches, record_decisions
@@ -16,25 +18,32 @@ from stakazo_pipelines.ingest import last_complete_day
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations import Operations
 from stakazo_pipelines.operations.column_types import canonical_json
+from stakazo_pipelines.operations.plans import approved_plans
 from stakazo_pipelines.operations.states import PlanStatus
 from stakazo_pipelines.platforms.port import Account, AdPlatform
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.publishing.plan import build_plan
+from stakazo_pipelines.publishing.funding import grows
+from stakazo_pipelines.publishing.plan import ChangePlan, build_plan
 from stakazo_pipelines.publishing.publisher import Publisher
-from stakazo_pipelines.publishing.store import PlanResult
+from stakazo_pipelines.publishing.store import PlanResult, result_of
 from stakazo_pipelines.vocabulary import Level
 
+LAST_ZONE = "Etc/GMT+12"  # far west: when a day has ended there it has ended in every account's zone
 RULE = "equal marginal returns"
 _INPUTS = ("roas", "roas_low", "roas_high", "marginal_roas", "marginal_roas_low", "marginal_roas_high")
 
 
 @dataclass
 class PublishReport:
-    """What became of each account of one platform: plans by account, and accounts that failed or were left alone."""
+    """What became of each account of one platform: plans by account, and accounts that failed or were left alone.
+
+    waiting: accounts whose total would grow, whose plan (among `plans`, still approved) waits for cuts in others.
+    """
 
     plans: list[PlanResult] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     left_alone: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
 
 
 def decide(
@@ -73,47 +82,130 @@ async def publish_day(
     day: date,
     now: Callable[[], datetime],
     sandbox: bool,
+    rates: Rates | None = None,
 ) -> PublishReport:
     """Finish what a killed run left, then plan and, where autonomy allows, carry out each account's decisions.
 
-    Only a day that is the account's newest complete one is acted upon: an older day was decided on old data.
+    Acted upon is a day that is the account's newest complete one, or the newest that has ended in every zone: an older
+    day was decided on old data. Accounts that free money go first. One whose total grows goes when the verified cuts
+    of the same day in other accounts, on any platform, pay for it; else it is reported as waiting (`publish_waiting`
+    takes it from there). rates: as the budgets were allocated with; None where no money moved between accounts.
     """
     report = PublishReport()
-    publisher = Publisher(
-        platform,
-        operations,
-        policy=policy,
-        autonomy_of=lambda account_id: policy.autonomy_of(platform.name, account_id, sandbox=sandbox),
-        now=now,
-    )
+    publisher = _publisher(platform, operations, policy, now, sandbox=sandbox)
     report.plans.extend(await publisher.recover())
+    growing: list[PlanResult] = []
     for account in await platform.accounts():
-        if account.problem:
-            report.failed[account.id] = account.problem
+        if why := _not_now(account, day, now()):
+            (report.failed if account.problem else report.left_alone)[account.id] = why
             continue
-        newest = last_complete_day(now(), account.timezone)
-        if day != newest:
-            report.left_alone[account.id] = f"{day} is not its newest complete day ({newest})"
-            continue
+        worth = None if rates is None else worth_for(policy, rates, platform.name, account, day)
         try:
-            report.plans.append(await _publish_account(publisher, platform, account, decisions, day))
+            plan = await _planned(publisher, platform, account, decisions, day, worth)
+            proposed = publisher.propose(plan)
+            if proposed.status is not PlanStatus.APPROVED:
+                report.plans.append(proposed)
+            elif plan.total_after > plan.total_before:
+                growing.append(proposed)
+            else:
+                report.plans.append(await publisher.execute(proposed.plan_id))
         except (PlatformError, PublishError) as error:
             report.failed[account.id] = str(error)
+    for plan_result in growing:
+        await _publish_when_funded(publisher, plan_result, report)
     return report
 
 
-async def _publish_account(
-    publisher: Publisher, platform: AdPlatform, account: Account, decisions: tuple[Decision, ...], day: date
-) -> PlanResult:
+async def publish_waiting(
+    platforms: Sequence[AdPlatform],
+    operations: Operations,
+    policy: Policy,
+    *,
+    day: date,
+    now: Callable[[], datetime],
+    sandbox: bool,
+) -> dict[str, PublishReport]:
+    """Carry out what still waits for money that other accounts have freed by now; a report by platform.
+
+    Call it once `publish_day` has been through every platform. Plans are those on record for `day`, approved and not
+    begun; each passes the same checks as in `publish_day`. What is still not paid for stays approved, with its reason.
+    """
+    reports: dict[str, PublishReport] = {}
+    for platform in platforms:
+        report = reports[platform.name] = PublishReport()
+        with operations.read() as session:
+            rows = approved_plans(session, platform.name, day)
+            waiting = {row.account_id: result_of(row) for row in rows if grows(row, policy)}
+        if not waiting:
+            continue
+        publisher = _publisher(platform, operations, policy, now, sandbox=sandbox)
+        try:
+            accounts = {account.id: account for account in await platform.accounts()}
+        except PlatformError as error:
+            report.failed = dict.fromkeys(waiting, str(error))
+            continue
+        for account_id, plan in waiting.items():
+            account = accounts.get(account_id)
+            why = "the platform no longer lists it" if account is None else _not_now(account, day, now())
+            if why:
+                report.left_alone[account_id] = why
+                continue
+            await _publish_when_funded(publisher, plan, report)
+    return reports
+
+
+async def _publish_when_funded(publisher: Publisher, plan: PlanResult, report: PublishReport) -> None:
+    if why := publisher.waits(plan.plan_id):
+        report.plans.append(plan)
+        report.waiting[plan.account_id] = why
+        return
+    try:
+        report.plans.append(await publisher.execute(plan.plan_id))
+    except (PlatformError, PublishError) as error:
+        report.failed[plan.account_id] = str(error)
+
+
+def _publisher(
+    platform: AdPlatform, operations: Operations, policy: Policy, now: Callable[[], datetime], *, sandbox: bool
+) -> Publisher:
+    return Publisher(
+        platform,
+        operations,
+        policy=policy,
+        autonomy_of=lambda account: policy.autonomy_of(platform.name, account, sandbox=sandbox),
+        now=now,
+    )
+
+
+def _not_now(account: Account, day: date, now: datetime) -> str:
+    """Why nothing may be published to an account for this day; '' when it may."""
+    if account.problem:
+        return account.problem
+    own, everywhere = last_complete_day(now, account.timezone), last_complete_day(now, LAST_ZONE)
+    if day in {own, everywhere}:
+        return ""
+    other = "" if own == everywhere else f", nor the newest that has ended everywhere ({everywhere})"
+    return f"{day} is not its newest complete day ({own}){other}"
+
+
+async def _planned(
+    publisher: Publisher,
+    platform: AdPlatform,
+    account: Account,
+    decisions: tuple[Decision, ...],
+    day: date,
+    worth: Decimal | None,
+) -> ChangePlan:
+    """The account's plan against what the platform holds now, once late writes of earlier plans are looked at."""
     await publisher.recheck(account.id)
     observed = [
         entity
         for level in (Level.CAMPAIGN, Level.AD_GROUP)
         for entity in (await platform.entities(account, level)).entities
     ]
-    plan = build_plan(platform=platform.name, account=account, as_of=day, decisions=decisions, observed=observed)
-    result = publisher.propose(plan)
-    return await publisher.execute(result.plan_id) if result.status is PlanStatus.APPROVED else result
+    return build_plan(
+        platform=platform.name, account=account, as_of=day, decisions=decisions, observed=observed, worth=worth
+    )
 
 
 def _candidates(allocations: pl.DataFrame, policy: Policy) -> list[Candidate]:

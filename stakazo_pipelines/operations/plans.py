@@ -1,7 +1,7 @@
 """Plans, their actions, approvals and the execution lock, as rows; every move goes through the tables of states.py."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -56,6 +56,15 @@ def open_plans(session: Session, platform: str, account_id: str) -> list[PlanRow
         PlanRow.platform == platform, PlanRow.account_id == account_id, PlanRow.status.in_(OPEN_PLANS)
     )
     return list(session.scalars(wanted.order_by(PlanRow.created_at, PlanRow.id)))
+
+
+def approved_plans(session: Session, platform: str, as_of: date) -> list[PlanRow]:
+    """Plans of a report day that are approved and not begun, oldest first."""
+    wanted = select(PlanRow).where(
+        PlanRow.platform == platform, PlanRow.as_of == as_of, PlanRow.status == PlanStatus.APPROVED
+    )
+    loaded = wanted.order_by(PlanRow.created_at, PlanRow.id).options(selectinload(PlanRow.actions))
+    return list(session.scalars(loaded))
 
 
 def awaiting_plan(session: Session, digest: str) -> PlanRow | None:

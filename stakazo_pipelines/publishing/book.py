@@ -20,7 +20,8 @@ from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
 from stakazo_pipelines.operations.tables import ActionRow, PlanRow
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.publishing.approval import approval_problem
-from stakazo_pipelines.publishing.guards import Room, growth_limit, refusal
+from stakazo_pipelines.publishing.funding import allowance
+from stakazo_pipelines.publishing.guards import Room, refusal
 from stakazo_pipelines.publishing.plan import PlannedChange
 from stakazo_pipelines.publishing.reading import Seen, Verdict, after_sending, before_sending
 from stakazo_pipelines.publishing.store import account_of, change_of, load_plan, outcome_of, summary
@@ -185,15 +186,11 @@ class Book:
         return None if why is None else Verdict(ActionStatus.BLOCKED, why)
 
     def _room(self, session: Session, plan: PlanRow, without: Collection[int]) -> Room:
-        name, zone = f"{plan.platform}/{plan.account_id}", self.account.timezone
-        ledger = account_ledger(
-            session, plan.platform, plan.account_id, now=self._now(), timezone=zone, without=without
-        )
-        own = self._policy.accounts.get(name)
-        target = own.total if own is not None and own.total is not None else self._policy.allocation.total
+        now, zone = self._now(), self.account.timezone
+        ledger = account_ledger(session, plan.platform, plan.account_id, now=now, timezone=zone, without=without)
         states = action_states(session, plan.id).items()
         growth = sum((self._growth(one, state) for one, state in states if one not in without), Decimal(0))
-        return Room(ledger, growth, growth_limit(plan.budget_total, target, self._policy.guardrails))
+        return Room(ledger, growth, allowance(session, plan, self._policy, now=now, timezone=zone))
 
     def _growth(self, action_id: int, state: ActionStatus) -> Decimal:
         """A raise counts from the moment it may be out, a cut only when it has been seen."""

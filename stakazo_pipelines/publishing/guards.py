@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from stakazo_pipelines.operations.ledger import AccountLedger
 from stakazo_pipelines.policy import GuardrailPolicy
+from stakazo_pipelines.publishing.funding import Allowance
 from stakazo_pipelines.publishing.plan import PlannedChange
 
 _ROUNDING = 1e-9
@@ -20,7 +21,7 @@ class Room:
 
     ledger: AccountLedger
     growth: Decimal
-    growth_limit: Decimal
+    allowance: Allowance
 
     def after(self, change: PlannedChange) -> "Room":
         """The room once this change is out. A cut makes room only when it is verified (see `growth_of`)."""
@@ -53,15 +54,9 @@ def refusal(change: PlannedChange, room: Room, policy: GuardrailPolicy) -> str |
             f"the account would have moved {month:.1%} this month; "
             f"guardrails.account_month allows {policy.account_month:.1%}"
         )
-    if change.growth > 0 and room.growth + change.growth > room.growth_limit:
+    if change.growth > 0 and not room.allowance.covers(room.growth + change.growth):
         return (
-            f"the account's daily total would rise by {room.growth + change.growth}, above the {room.growth_limit} "
-            "allowed (a cut that should have paid for it did not take effect, or the total is capped)"
+            f"the account's daily total would rise by {room.growth + change.growth}, but {room.allowance.why} only "
+            f"{room.allowance.growth:.6g} (a cut that should have paid for it did not take effect, or it is capped)"
         )
     return None
-
-
-def growth_limit(budget_total: Decimal, target: Decimal | None, policy: GuardrailPolicy) -> Decimal:
-    """How far one plan may raise the account's daily total: policy's fraction, or up to the total that policy sets."""
-    allowed = budget_total * Decimal(str(policy.max_budget_growth))
-    return allowed if target is None else max(allowed, target - budget_total)

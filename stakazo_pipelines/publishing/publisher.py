@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from stakazo_pipelines.errors import ApprovalError, PublishError
 from stakazo_pipelines.operations.database import Operations
 from stakazo_pipelines.operations.plans import (
@@ -20,16 +22,18 @@ from stakazo_pipelines.operations.plans import (
     open_plans,
 )
 from stakazo_pipelines.operations.states import PlanStatus
+from stakazo_pipelines.operations.tables import PlanRow
 from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.publishing.approval import approval_problem, approve_waiting, submit
 from stakazo_pipelines.publishing.book import Book
 from stakazo_pipelines.publishing.execution import Pace, carry_out
+from stakazo_pipelines.publishing.funding import unfunded
 from stakazo_pipelines.publishing.lease import abandoned, new_executor
 from stakazo_pipelines.publishing.plan import ChangePlan
 from stakazo_pipelines.publishing.recheck import recheck
 from stakazo_pipelines.publishing.rollback import forced, inverse_plan
-from stakazo_pipelines.publishing.store import PlanResult, result_of, save_plan
+from stakazo_pipelines.publishing.store import PlanResult, account_of, result_of, save_plan
 from stakazo_pipelines.vocabulary import Autonomy
 
 _DONE = FINISHED - {PlanStatus.OBSERVED, PlanStatus.EXPIRED}
@@ -99,7 +103,8 @@ class Publisher:
         """Carry out an approved plan, or finish one that a killed process left; a finished one is returned as it is.
 
         An abandoned plan of the same account is finished first. Raises ApprovalError when the plan is not approved or
-        the account's autonomy no longer allows it, PublishError while a living process publishes for the account.
+        the account's autonomy no longer allows it, PublishError while a living process publishes for the account, or
+        while the plan waits for money from other accounts (it stays approved).
         """
         with self._operations.read() as session:
             row = get_plan(session, plan_id)
@@ -107,6 +112,11 @@ class Publisher:
         for other in others:
             await self._run(other)
         return await self._run(plan_id)
+
+    def waits(self, plan_id: str) -> str:
+        """Why an approved plan has to wait for cuts in other accounts to pay for it; '' when it need not."""
+        with self._operations.read() as session:
+            return self._unfunded(session, get_plan(session, plan_id))
 
     async def recover(self) -> tuple[PlanResult, ...]:
         """Finish every plan of this platform that a killed process left. Call it before observing and planning."""
@@ -173,6 +183,8 @@ class Publisher:
                 problem = None  # what is in flight must be settled; the gate before each write looks at the approval
             elif row.status is PlanStatus.APPROVED:
                 problem = approval_problem(unit.session, row, self._autonomy_of(row.account_id), at=self._now())
+                if problem is None and (waits := self._unfunded(unit.session, row)):
+                    raise PublishError(f"plan {row.id} stays approved and waits for other accounts: {waits}")
             else:
                 raise ApprovalError(f"plan {row.id} is {row.status}, not approved")
             if problem is None:
@@ -183,3 +195,6 @@ class Publisher:
         if problem is not None:
             raise ApprovalError(f"plan {plan_id} may not be published: {problem}")
         return executor
+
+    def _unfunded(self, session: Session, row: PlanRow) -> str:
+        return unfunded(session, row, self._policy, now=self._now(), timezone=account_of(row).timezone)

@@ -1,6 +1,7 @@
 """Budgets account by account: units, readiness, and accounts as the snapshots know them."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -8,19 +9,15 @@ import polars as pl
 import pytest
 
 from stakazo_pipelines.cycle.budgets import (
-    READINESS,
     allocate_accounts,
-    allocate_day,
     known_accounts,
 )
-from stakazo_pipelines.cycle.returns import ESTIMATES
-from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.ingest import ingest_entities
-from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.lake import Lake, entities_frame
 from stakazo_pipelines.money import Money
-from stakazo_pipelines.platforms.port import Account, EntitiesResult
+from stakazo_pipelines.platforms.port import Account, Capabilities, EntitiesResult, Entity
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.vocabulary import EntityStatus
+from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 DAY = date(2026, 6, 29)
 
@@ -88,6 +85,17 @@ def test_no_budget_goes_below_the_platforms_smallest(allocate):
     assert of(allocate(high).frame, "1")["proposed_budget"].min() >= 95
 
 
+def test_a_campaign_that_holds_the_budget_has_the_platforms_smallest_of_campaigns(estimates, arms):
+    least = {"min_daily_budget": Money(Decimal(1), "EUR"), "min_campaign_budget": Money(Decimal(95), "EUR")}
+    known = {**KNOWN, ("meta", "1"): replace(account("1", "EUR", 100), **least)}
+    own = arms.filter(account_id="1")
+    holders = own.with_columns(campaign_id=pl.when(pl.col("arm_id") == "1-g0").then("arm_id").otherwise("campaign_id"))
+    result = allocate_accounts(estimates, holders, Policy(), DAY, accounts=known, ledgers={}, unready={})
+    lowest = dict(result.frame.group_by("level").agg(pl.col("proposed_budget").min()).iter_rows())
+    assert lowest["campaign"] == 95
+    assert lowest["ad_group"] < 95
+
+
 def test_an_account_that_nobody_asked_is_allocated_in_hundredths(allocate):
     scaled = of(allocate(accounts={}).frame, "1")["proposed_budget"] * 100
     assert (scaled - scaled.round()).abs().max() < 1e-6
@@ -101,19 +109,11 @@ def test_the_same_day_gives_the_same_budgets(allocate):
     assert allocate().frame.equals(allocate().frame)
 
 
-def test_a_day_on_which_nothing_runs_is_said(estimates, tmp_path):
-    lake = Lake(tmp_path)
-    lake.write_asset(ESTIMATES, DAY, estimates.frame)
-    ready = {"platform": ["meta"], "account_id": ["1"], "ready": [True], "reason": [""]}
-    lake.write_asset(READINESS, DAY, pl.DataFrame(ready))
-    with pytest.raises(LakeError, match="no arm runs on 2026-06-29"):
-        allocate_day(lake, Policy(), DAY, accounts={}, ledgers={})
-
-
 class OnlyAccounts:
     """A platform with accounts and nothing in them."""
 
     name = "meta"
+    capabilities = Capabilities(frozenset(Level), frozenset(), frozenset(), False, False, 1, frozenset())
 
     async def accounts(self):
         return list(KNOWN_WITH_LEAST)
@@ -122,7 +122,10 @@ class OnlyAccounts:
         return EntitiesResult([])
 
 
-KNOWN_WITH_LEAST = (account("1", "EUR", 100, least="1.50"), account("2", "JPY", 1))
+KNOWN_WITH_LEAST = (
+    replace(account("1", "EUR", 100, least="1.50"), min_campaign_budget=Money(Decimal("10.00"), "EUR")),
+    account("2", "JPY", 1),
+)
 
 
 def test_accounts_come_back_from_a_snapshot_as_they_went(tmp_path):
@@ -130,3 +133,13 @@ def test_accounts_come_back_from_a_snapshot_as_they_went(tmp_path):
     asyncio.run(ingest_entities(OnlyAccounts(), lake, now=now))
     assert known_accounts(lake, now.date()) == {("meta", one.id): one for one in KNOWN_WITH_LEAST}
     assert known_accounts(lake, now.date() - timedelta(days=1)) == {}
+
+
+def test_a_snapshot_from_before_campaigns_had_a_smallest_budget_is_still_read(tmp_path):
+    lake, now = Lake(tmp_path), datetime(2026, 6, 30, 12, tzinfo=UTC)
+    [one, _] = KNOWN_WITH_LEAST
+    native = {"minor_units": 100, "min_daily_budget": "1.50"}
+    row = Entity(Level.ACCOUNT, one.id, one.id, "", one.name, one.status, "account", native=native)
+    frame = entities_frame([row], account=one, platform="meta", fetched_at=now)
+    lake.append_raw("meta", "entities", day=now.date(), account_id=one.id, fetched_at=now, frame=frame)
+    assert known_accounts(lake, now.date()) == {("meta", "1"): replace(one, min_campaign_budget=None)}

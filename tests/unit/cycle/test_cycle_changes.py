@@ -184,11 +184,17 @@ def test_only_the_newest_complete_day_is_acted_upon(publish, day):
     assert platform.writes == []
 
 
-def test_the_newest_day_is_each_accounts_own(publish):
+def test_a_day_that_has_ended_everywhere_is_acted_upon_where_the_next_has_ended_too(publish):
     platform = FakePlatform(account("1"), account("2", "Pacific/Kiritimati"))
-    report = publish(platform, proposals("1", "2"))
-    assert list(report.left_alone) == ["2"]
-    assert {change.account_id for change in platform.writes} == {"1"}
+    publish(platform, proposals("1", "2"))
+    assert {change.account_id for change in platform.writes} == {"1", "2"}
+
+
+def test_a_day_that_is_the_newest_only_in_the_east_is_acted_upon_only_there(publish):
+    platform = FakePlatform(account("1"), account("2", "Pacific/Kiritimati"))
+    report = publish(platform, proposals("1", "2"), day=date(2026, 6, 30))
+    assert report.left_alone == {"1": "2026-06-30 is not its newest complete day (2026-06-29)"}
+    assert {change.account_id for change in platform.writes} == {"2"}
 
 
 def test_an_account_that_fails_leaves_the_others_to_go_on(publish):

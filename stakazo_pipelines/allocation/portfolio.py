@@ -1,0 +1,199 @@
+"""How much money each account gets: one exact water-filling over the arms of many accounts, in one currency.
+
+Accounts are groups of arms whose sums may move by a step; `account_plan` then makes each account's budgets from its
+total. The shadow prices of accounts that are free to move come out equal: money has nowhere better to be. An account's
+cap on moved money bounds the move of its total here; what it then binds inside the account is `account_plan`'s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+import numpy as np
+
+from stakazo_pipelines.allocation.allocate import AccountReach
+from stakazo_pipelines.allocation.problem import AllocationProblem, Floats, Groups, Ints
+from stakazo_pipelines.allocation.solver import Allocation, solve
+from stakazo_pipelines.vocabulary import Binding
+
+_HALF = 0.5  # minor unit: an exact total nearer to today's than this is today's
+NOBODY_TO_TRADE_WITH = "fewer than two accounts are free to move money to or from each other"
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """One account of the portfolio. `worth`: what one major unit of its money is in the reporting currency.
+
+    units: minor units in a major one. grown: by how many minor units its total was raised today already (below 0: cut).
+    """
+
+    name: str
+    reach: AccountReach
+    units: int
+    worth: Decimal
+    grown: int = 0
+
+    @property
+    def now(self) -> int:
+        """Today's total in minor units."""
+        return int(self.reach.limits.current.sum())
+
+    @property
+    def unit_worth(self) -> Decimal:
+        """One minor unit in the reporting currency."""
+        return self.worth / self.units
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What an account gets: `total` in its minor units. binding: what keeps it from moving further.
+
+    price: what one more unit of money would earn there, without dimension; NaN where the account was not free to move.
+    """
+
+    name: str
+    total: int
+    binding: Binding
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioPlan:
+    """shares: in the order of the stakes. shadow_price as in Share, of the whole. reason: why no money moves, or ''."""
+
+    shares: tuple[Share, ...]
+    shadow_price: float
+    kkt_residual: float
+    reason: str
+
+
+def plan_portfolio(stakes: Sequence[Stake], *, account_step: float, min_change: float) -> PortfolioPlan:
+    """Totals that earn most together, for no more money than today's.
+
+    account_step: the largest move of an account's total, as a fraction of what it was when its day began. min_change:
+    moves below this fraction of the total (or half the step, if that is less) are not worth a write: the smaller half
+    of them is dropped first, so that what is left can grow past it.
+    """
+    ranges = [_range(stake, account_step) for stake in stakes]
+    free = [at for at, (low, high, _, _) in enumerate(ranges) if low < high]
+    least = min(min_change, account_step / 2)
+    totals = {at: stake.now for at, stake in enumerate(stakes)}
+    small: set[int] = set()
+    best: Allocation | None = None
+    member: Ints = np.zeros(0, dtype=np.int64)
+    while len(free) > 1:
+        best, member = _solve([stakes[at] for at in free], [ranges[at] for at in free])
+        exact = np.bincount(member, best.proposed, len(free))
+        for index, at in enumerate(free):
+            totals[at] = _whole(exact[index] / float(stakes[at].unit_worth), stakes[at].now, ranges[at])
+        change = np.array([abs(totals[at] - stakes[at].now) / stakes[at].now for at in free])
+        weak = np.flatnonzero((change > 0) & (change < least))
+        if not weak.size:
+            break
+        dropped = {free[index] for index in weak[np.argsort(change[weak], kind="stable")][: (len(weak) + 1) // 2]}
+        small |= dropped
+        totals |= {at: stakes[at].now for at in dropped}
+        free = [at for at in free if at not in dropped]
+    if len(free) < 2:  # the last one has nobody left to trade with
+        totals = {at: stake.now for at, stake in enumerate(stakes)}
+        best = None
+    _never_above_today(stakes, totals)
+    prices = dict.fromkeys(range(len(stakes)), float("nan"))
+    if best is not None:
+        prices |= {at: float(best.price[member == index][0]) for index, at in enumerate(free)}
+    shares = tuple(
+        Share(
+            stake.name, totals[at], Binding.TOO_SMALL if at in small else _binding(totals[at], ranges[at]), prices[at]
+        )
+        for at, stake in enumerate(stakes)
+    )
+    reason = "" if best is not None else NOBODY_TO_TRADE_WITH
+    if small and all(totals[at] == stake.now for at, stake in enumerate(stakes)):
+        reason = f"every move of an account's total worth making is below the smallest worth publishing ({least:.1%})"
+    return PortfolioPlan(
+        shares=shares,
+        shadow_price=float("nan") if best is None else best.shadow_price,
+        kkt_residual=0.0 if best is None else best.kkt_residual,
+        reason=reason or ("" if best is None else best.reason),
+    )
+
+
+_Range = tuple[int, int, Binding, Binding]  # smallest and largest total in minor units, and why
+
+
+def _range(stake: Stake, step: float) -> _Range:
+    limits, now = stake.reach.limits, stake.now
+    start = now - stake.grown
+    tops = (
+        (int(np.floor(round(start * (1 + step), 6))), Binding.STEP_UP),
+        (now + limits.max_moved, Binding.DAILY_CAP),
+        (int(limits.upper.sum()), Binding.MAXIMUM),
+    )
+    bottoms = (
+        (int(np.ceil(round(start * (1 - step), 6))), Binding.STEP_DOWN),
+        (now - limits.max_moved, Binding.DAILY_CAP),
+        (int(limits.lower.sum()), Binding.MINIMUM),
+    )
+    high, why_high = min(tops, key=lambda top: top[0])
+    low, why_low = max(bottoms, key=lambda bottom: bottom[0])
+    return min(low, now), max(high, now), why_low, why_high
+
+
+def _solve(stakes: Sequence[Stake], ranges: Sequence[_Range]) -> tuple[Allocation, Ints]:
+    """The optimum in the reporting currency, and each arm's account."""
+    sizes = [len(stake.reach.arm_ids) for stake in stakes]
+    member: Ints = np.repeat(np.arange(len(stakes)), sizes)
+    unit = np.array([float(stake.unit_worth) for stake in stakes])
+    worth = np.repeat([float(stake.worth) for stake in stakes], sizes)
+
+    def money(parts: Sequence[Ints]) -> Floats:
+        return np.asarray(np.concatenate(parts) * unit[member], dtype=np.float64)
+
+    current = money([stake.reach.limits.current for stake in stakes])
+    problem = AllocationProblem(
+        arm_ids=[f"{stake.name} {arm}" for stake in stakes for arm in stake.reach.arm_ids],
+        current=current,
+        lower=money([stake.reach.limits.lower for stake in stakes]),
+        upper=money([stake.reach.limits.upper for stake in stakes]),
+        scale=np.concatenate([stake.reach.curve.scale for stake in stakes]) * worth,
+        elasticity=np.concatenate([stake.reach.curve.elasticity for stake in stakes]),
+        ref_spend=np.where(current > 0, current, 1.0),
+        total=float(current.sum()),
+        groups=Groups(
+            member=member,
+            lower=np.array([low for low, *_ in ranges]) * unit,
+            upper=np.array([high for _, high, *_ in ranges]) * unit,
+            names=tuple(stake.name for stake in stakes),
+        ),
+    )
+    return solve(problem), member
+
+
+def _whole(exact: float, now: int, allowed: _Range) -> int:
+    """Whole minor units, never more than the exact total but for crumbs; today's total where it is as good as that."""
+    if abs(exact - now) < _HALF:
+        return now
+    return int(np.clip(np.floor(exact + 1e-6), allowed[0], allowed[1]))
+
+
+def _never_above_today(stakes: Sequence[Stake], totals: dict[int, int]) -> None:
+    """Take minor units back from the accounts that gain most, until all totals together are worth no more than today's.
+
+    Exact: crumbs of rounding would otherwise add up.
+    """
+    excess = sum(((totals[at] - stake.now) * stake.unit_worth for at, stake in enumerate(stakes)), Decimal(0))
+    by_gain = sorted(totals, key=lambda at: -(totals[at] - stakes[at].now) * stakes[at].unit_worth)
+    for at in by_gain:
+        gain = totals[at] - stakes[at].now
+        if excess <= 0 or gain <= 0:
+            return
+        back = min(gain, int((excess / stakes[at].unit_worth).to_integral_value(ROUND_CEILING)))
+        totals[at] -= back
+        excess -= back * stakes[at].unit_worth
+
+
+def _binding(total: int, allowed: _Range) -> Binding:
+    low, high, why_low, why_high = allowed
+    if total >= high:
+        return why_high
+    return why_low if total <= low else Binding.NONE

@@ -1,0 +1,201 @@
+"""Budgets over many accounts: money moves between accounts, platforms and currencies, then inside each account.
+
+`allocate_portfolio` needs no Dagster and no files: the daily asset and the simulation call it alike.
+"""
+
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import polars as pl
+
+from stakazo_pipelines import marts
+from stakazo_pipelines.allocation.allocate import AccountSummary, AllocationResult, account_reach
+from stakazo_pipelines.allocation.guardrails import ChangeLedger
+from stakazo_pipelines.allocation.portfolio import Stake, plan_portfolio
+from stakazo_pipelines.currency import Rates
+from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, AccountKey, account_inputs, allocate_accounts
+from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary, portfolio_gain, summarise
+from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.decisions.candidate import Stop
+from stakazo_pipelines.errors import InputError, LakeError
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.measurement.estimate import Estimates
+from stakazo_pipelines.platforms.port import Account
+from stakazo_pipelines.policy import Policy
+from stakazo_pipelines.vocabulary import Autonomy
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioResult:
+    """frame and accounts as in AllocationResult; portfolio: the same told in one currency."""
+
+    frame: pl.DataFrame
+    accounts: tuple[AccountSummary, ...]
+    portfolio: PortfolioSummary
+
+
+def allocate_day(
+    lake: Lake,
+    policy: Policy,
+    day: date,
+    *,
+    accounts: Mapping[AccountKey, Account],
+    ledgers: Mapping[str, ChangeLedger],
+    rates: Rates,
+    sandbox: bool,
+    held: AbstractSet[str] = frozenset(),
+    stops: Collection[Stop] = (),
+) -> PortfolioResult:
+    """Budgets of every account for the day after `day`, from the estimates and readiness in the lake.
+
+    An account whose data is not ready keeps its budgets, and says why. Raises LakeError when nothing runs.
+    """
+    estimates = Estimates.from_frame(lake.read_asset(ESTIMATES, day))
+    readiness = lake.read_asset(READINESS, day)
+    unready = {
+        (row["platform"], row["account_id"]): row["reason"]
+        for row in readiness.iter_rows(named=True)
+        if not row["ready"]
+    }
+    _, arms = marts.arm_days(lake, as_of=day + timedelta(days=1), window_days=policy.measurement.window_days)
+    if arms.is_empty():
+        raise LakeError(f"no arm runs on {day}: is there an entity snapshot or an import of that day or before?")
+    return allocate_portfolio(
+        estimates,
+        arms,
+        policy,
+        day,
+        accounts=accounts,
+        ledgers=ledgers,
+        unready=unready,
+        rates=rates,
+        sandbox=sandbox,
+        held=held,
+        stops=stops,
+    )
+
+
+def allocate_portfolio(
+    estimates: Estimates,
+    arms: pl.DataFrame,
+    policy: Policy,
+    day: date,
+    *,
+    accounts: Mapping[AccountKey, Account],
+    ledgers: Mapping[str, ChangeLedger],
+    unready: Mapping[AccountKey, str],
+    rates: Rates,
+    sandbox: bool,
+    held: AbstractSet[str] = frozenset(),
+    stops: Collection[Stop] = (),
+) -> PortfolioResult:
+    """Like `allocate_accounts`, but the accounts share the sum of their totals, converted at `day`'s rates.
+
+    An account keeps its own total where policy sets one or lets none move, where its data is not ready, its currency
+    has no rate, it is imported, or a stop covers it. Money moves only among accounts of the same autonomy: a cut that
+    is written at once would otherwise pay for a raise that nobody lets through. Where moving money between accounts is
+    expected to gain nothing, none moves. sandbox: as in `Policy.autonomy_of`; stops: the switches in force.
+    """
+    inputs = account_inputs(estimates, arms, accounts=accounts, unready=unready, held=held)
+    worths, apart = _worths(inputs, policy, rates, day)
+    for one in inputs:
+        if why := _kept(one.key, policy, accounts, unready, stops):
+            apart[one.key] = why
+
+    pools: dict[Autonomy, list[Stake]] = {}
+    for one in inputs:
+        if one.key not in apart:
+            pool = pools.setdefault(policy.autonomy_of(*one.key, sandbox=sandbox), [])
+            pool.append(_stake(one, worths[one.key], policy, ledgers.get(one.key[0], ChangeLedger())))
+    step, least = policy.portfolio.account_step, policy.allocation.min_change
+    plans = [plan_portfolio(pool, account_step=step, min_change=least) for pool in pools.values()]
+    totals = {share.name: share.total for plan in plans for share in plan.shares}
+    today = {stake.name: stake.now for pool in pools.values() for stake in pool}
+
+    def allocated(granted: Mapping[str, int]) -> AllocationResult:
+        return allocate_accounts(
+            estimates,
+            arms,
+            policy,
+            day,
+            accounts=accounts,
+            ledgers=ledgers,
+            unready=unready,
+            held=held,
+            granted={one.key: granted[name] for one in inputs if (name := _name(one.key)) in granted},
+        )
+
+    reason = "; ".join(sorted({plan.reason for plan in plans if plan.reason}))
+    result = allocated(totals if totals != today else {})
+    gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
+    if totals != today and gain.mean <= 0:
+        reason = f"moving money between accounts is expected to earn {gain.mean:.6g} a day in all, so none moves"
+        result = allocated({})
+        gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
+    currency = policy.portfolio.reporting_currency
+    summary = summarise(result.accounts, plans, worths, apart, currency=currency, gain=gain, reason=reason)
+    return PortfolioResult(result.frame, result.accounts, summary)
+
+
+def worth_for(policy: Policy, rates: Rates, platform: str, account: Account, on: date) -> Decimal | None:
+    """What one unit of the account's money is in the reporting currency; None where its total is its own business."""
+    if not policy.portfolio.move_between_accounts or policy.total_of(platform, account.id) is not None:
+        return None
+    try:
+        return rates.worth(account.currency, policy.portfolio.reporting_currency, on)
+    except InputError:
+        return None  # the allocation has said which row is missing; such an account can only keep its total
+
+
+def _worths(
+    inputs: Collection[AccountInputs], policy: Policy, rates: Rates, day: date
+) -> tuple[dict[AccountKey, Decimal], dict[AccountKey, str]]:
+    """The accounts' rates, and why some have none."""
+    worths: dict[AccountKey, Decimal] = {}
+    missing: dict[AccountKey, str] = {}
+    for one in inputs:
+        try:
+            worths[one.key] = rates.worth(one.currency, policy.portfolio.reporting_currency, day)
+        except InputError as error:
+            missing[one.key] = str(error)
+    return worths, missing
+
+
+def _kept(
+    key: AccountKey,
+    policy: Policy,
+    accounts: Mapping[AccountKey, Account],
+    unready: Mapping[AccountKey, str],
+    stops: Collection[Stop],
+) -> str:
+    """Why an account keeps its own total; '' when it need not."""
+    if not policy.portfolio.move_between_accounts:
+        return "portfolio.move_between_accounts is false"
+    if policy.total_of(*key) is not None:
+        return "policy sets its total"
+    if key in unready:
+        return f"its data is not in order: {unready[key]}"
+    if key not in accounts:
+        return "it is imported: nothing can be published to it"
+    stop = next((stop for stop in stops if stop.scope in {"*", key[0], _name(key)}), None)
+    return "" if stop is None else str(stop)
+
+
+def _stake(one: AccountInputs, worth: Decimal, policy: Policy, ledger: ChangeLedger) -> Stake:
+    reach = account_reach(
+        estimates=one.estimates,
+        arms=one.arms,
+        policy=policy,
+        ledger=ledger,
+        held=one.held,
+        minor_units=one.minor_units,
+    )
+    grown = round(ledger.account_growth.get(one.key[1], 0.0) * one.minor_units)
+    return Stake(_name(one.key), reach, one.minor_units, worth, grown)
+
+
+def _name(key: AccountKey) -> str:
+    return f"{key[0]}/{key[1]}"
