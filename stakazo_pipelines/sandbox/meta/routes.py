@@ -24,7 +24,15 @@ _EMPTY_EDGES = frozenset(
     (
         *("activities", "ad_studies", "adlabels", "adrules_library", "adspixels", "advideos", "budget_schedules"),
         *("copies", "customaudiences", "customconversions", "promote_pages", "saved_audiences", "users"),
-        *("ad_place_page_sets", "agencies", "applications", "assigned_users", "instagram_accounts", "tracking"),
+        *(
+            "ad_place_page_sets",
+            "agencies",
+            "applications",
+            "assigned_users",
+            "instagram_accounts",
+            "leads",
+            "tracking",
+        ),
     )
 )
 # What a system user without a business and without pages has.

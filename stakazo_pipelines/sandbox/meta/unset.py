@@ -1,6 +1,7 @@
 """Fields the API knows and the world does not fill: accepted when asked for, absent from every answer.
 
-Names as in the field lists of the official SDK for v26.0, without those the API itself refuses.
+Names as in the field lists of the official SDK for v26.0, without those the API itself refuses, and retired ones that
+public connectors still ask for.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ is_ba_skip_delayed_eligible is_direct_deals_enabled is_in_3ds_authorization_enab
 liable_address marketing_messages_settings offsite_clo_signal_status opportunity_score opportunity_score_weight
 owner_business send_bill_to_address show_checkout_experience sold_to_address tax_id_status tax_id_type
 user_access_expire_time user_tos_accepted viewable_business
+has_advertiser_opted_in_odax
 """
 _CAMPAIGN = """
 adbatch bid_constraints brand_lift_studies budget_rebalance_flag budget_schedule_specs campaign_group_active_time
@@ -26,13 +28,13 @@ creative_sequence creative_sequence_repetition_pattern full_funnel_exploration_m
 is_budget_schedule_enabled is_dc_follow_optimized is_organic_ad_joint_optimized is_sequenced_conversion_creation
 lifetime_imps live_video_ad_campaign_config low_creative_reach meta_moment_maker_spec
 multi_event_conversion_attribution_window_seconds placement_soft_opt_out regional_regulation_identities
-relative_value review_feedback source_adset special_ad_categories time_based_ad_rotation_id_blocks
+contextual_bundling_spec relative_value review_feedback source_adset special_ad_categories time_based_ad_rotation_id_blocks
 time_based_ad_rotation_intervals trending_topics_spec value_rules_applied
 """
 _AD = """
 ad_active_time adset_spec audience_id creative_asset_groups_spec creative_audience_pairing_persona
 creative_automation_spec dataset_split_specs demolink_hash draft_adgroup_id include_demolink_hashes placement
-priority source_ad special_ad_categories targeting tracking_and_conversion_with_defaults
+brand_safety_content_filter_levels priority source_ad special_ad_categories targeting tracking_and_conversion_with_defaults
 """
 _CREATIVE = """
 ad_disclaimer_spec applink_treatment authorization_category auto_update branded_content_sponsor_page_id
@@ -46,6 +48,7 @@ page_welcome_message photo_album_source_object_story_id place_page_set_id playab
 product_data product_suggestion_settings recommender_settings regional_regulation_disclaimer_spec
 source_facebook_post_id source_instagram_media_id template_url_spec thumbnail_id use_page_actor_override
 wamo_whatsapp_identity_spec
+effective_instagram_story_id instagram_actor_id instagram_story_id page_link page_message
 """
 _INSIGHTS = """
 activity_recency ad_click_actions ad_impression_actions advanced_actions_28d_view advanced_reach_1d_lookback
