@@ -1,0 +1,24 @@
+"""createInline: a post and the creative that shows it, in one call."""
+
+from stakazo_pipelines.sandbox.emulation import Reply
+from stakazo_pipelines.sandbox.linkedin import urns
+from stakazo_pipelines.sandbox.linkedin.call import Call
+from stakazo_pipelines.sandbox.linkedin.directory import Directory
+from stakazo_pipelines.sandbox.linkedin.entities import RESOURCES, Entities
+from stakazo_pipelines.sandbox.linkedin.errors import bad_input
+from stakazo_pipelines.sandbox.linkedin.posts import Posts
+
+
+def create_inline(call: Call, directory: Directory, posts: Posts, entities: Entities) -> Reply:
+    """Raises LinkedInError."""
+    account = directory.account(call.parts[1])
+    creative = call.mapping().get("creative")
+    content = creative.get("inlineContent") if isinstance(creative, dict) else None
+    post = content.get("post") if isinstance(content, dict) else None
+    if not isinstance(creative, dict) or not isinstance(post, dict):
+        raise bad_input("MISSING_FIELD", "/creative/inlineContent/post", "field is required but not found")
+    number, video = posts.create(call, post, account)
+    rest = {name: value for name, value in creative.items() if name != "inlineContent"}
+    reference = urns.urn("ugcPost" if video else "share", number)
+    made = entities.create(call, account, RESOURCES["creatives"], {**rest, "content": {"reference": reference}})
+    return Reply({"value": {"creative": urns.urn(urns.CREATIVE, made)}})

@@ -1,0 +1,1 @@
+"""Creates and updates: checking the whole entity as LinkedIn does, then writing it to the world."""
