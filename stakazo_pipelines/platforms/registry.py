@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from stakazo_pipelines.errors import ConfigError
 from stakazo_pipelines.platforms.meta import MetaAdPlatform
 from stakazo_pipelines.platforms.port import AdPlatform
+from stakazo_pipelines.platforms.tiktok import TikTokAdPlatform
 
 
 class PlatformFactory(Protocol):
@@ -19,7 +20,10 @@ class PlatformFactory(Protocol):
     ) -> AdPlatform: ...
 
 
-PLATFORMS: Mapping[str, PlatformFactory] = {"meta": MetaAdPlatform}
+PLATFORMS: Mapping[str, PlatformFactory] = {
+    "meta": MetaAdPlatform,
+    "tiktok": TikTokAdPlatform,
+}
 
 
 def open_platform(

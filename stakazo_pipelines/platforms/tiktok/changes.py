@@ -7,7 +7,7 @@ fields can be.
 from collections.abc import Mapping, Sequence
 
 from stakazo_pipelines.errors import RejectedError
-from stakazo_pipelines.platforms.port import Budget, EntityChange
+from stakazo_pipelines.platforms.port import Budget, BudgetPeriod, EntityChange
 from stakazo_pipelines.platforms.tiktok.entities import budget_of, is_cbo
 from stakazo_pipelines.platforms.tiktok.fields import NO_BUDGET, PERIODS, STATUS_TO_WIRE, kind_of
 from stakazo_pipelines.platforms.tiktok.money import to_wire
@@ -59,7 +59,7 @@ def update_body(change: EntityChange, current: Mapping[str, object], currency: s
     if change.name is not None:
         changed[kind.name] = change.name
     if change.budget is not None:
-        _check_holds(change, current, currency)
+        _check_holds(change, change.budget.period, current, currency)
         changed["budget"] = budget_value(change.budget, currency)
     match change.level:
         case Level.CAMPAIGN:
@@ -108,9 +108,8 @@ def in_rounds(changes: Mapping[int, EntityChange]) -> Sequence[Mapping[int, Enti
     return rounds
 
 
-def _check_holds(change: EntityChange, current: Mapping[str, object], currency: str) -> None:
+def _check_holds(change: EntityChange, period: BudgetPeriod, current: Mapping[str, object], currency: str) -> None:
     """Raises RejectedError unless the entity holds a budget of the same period."""
-    assert change.budget is not None  # noqa: S101 - the caller asked
     try:
         held = budget_of(current, change.level, currency)
         cbo = change.level is Level.CAMPAIGN and is_cbo(current)
@@ -119,9 +118,9 @@ def _check_holds(change: EntityChange, current: Mapping[str, object], currency: 
     if held is None:
         where = "its ad groups" if change.level is Level.CAMPAIGN and not cbo else "its campaign"
         raise RejectedError(f"{change.level} {change.id} holds no budget of its own; {where} may", "tiktok")
-    if held.period is not change.budget.period:
+    if held.period is not period:
         raise RejectedError(
-            f"{change.level} {change.id} has a {held.period} budget; TikTok cannot make it {change.budget.period}",
+            f"{change.level} {change.id} has a {held.period} budget; TikTok cannot make it {period}",
             "tiktok",
         )
 
