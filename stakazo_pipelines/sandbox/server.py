@@ -24,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stakazo_pipelines.sandbox.control import Control
 from stakazo_pipelines.sandbox.kernel import Kernel
+from stakazo_pipelines.sandbox.linkedin import LinkedInEmulator, LinkedInOptions
 from stakazo_pipelines.sandbox.meta import MetaEmulator, MetaOptions
 from stakazo_pipelines.sandbox.persistence import EventFile
 from stakazo_pipelines.sandbox.world import PLATFORMS, World, WorldConfig
@@ -79,6 +80,7 @@ def create_app(
     token: str,
     state_file: Path | None = None,
     meta: MetaOptions | None = None,
+    linkedin: LinkedInOptions | None = None,
     connections: Connections | None = None,
 ) -> Starlette:
     """The application over a fresh world. With a state file, what happened before is replayed onto it first.
@@ -86,8 +88,11 @@ def create_app(
     Raises EventFileError when the file belongs to another world.
     """
     connections = connections or Connections()
-    kernel = Kernel(world, state_file)
-    emulators: Sequence[Emulator] = [MetaEmulator(kernel, token=token, hang_up=connections.hang_up, options=meta)]
+    kernel, hang_up = Kernel(world, state_file), connections.hang_up
+    emulators: Sequence[Emulator] = [
+        MetaEmulator(kernel, token=token, hang_up=hang_up, options=meta),
+        LinkedInEmulator(kernel, token=token, hang_up=hang_up, options=linkedin),
+    ]
 
     async def platforms(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -114,6 +119,7 @@ def serve(
     config: WorldConfig | None = None,
     today: datetime | None = None,
     meta: MetaOptions | None = None,
+    linkedin: LinkedInOptions | None = None,
     ready: Callable[[int], None] | None = None,
     allow_remote: bool = False,
 ) -> None:
@@ -128,7 +134,7 @@ def serve(
     config = config or _kept(state_file, seed) or WorldConfig(seed=seed, accounts=6, platforms=PLATFORMS)
     world = World(replace(config, today_limit=limit))
     connections = Connections()
-    app = create_app(world, token=token, state_file=state_file, meta=meta, connections=connections)
+    app = create_app(world, token=token, state_file=state_file, meta=meta, linkedin=linkedin, connections=connections)
     with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         chosen = int(listening.getsockname()[1])
         if ready is not None:
