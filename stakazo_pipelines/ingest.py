@@ -27,7 +27,7 @@ from stakazo_pipelines.vocabulary import Level
 
 REPORT_LEVELS = (Level.ACCOUNT, Level.CAMPAIGN, Level.AD_GROUP, Level.AD)
 ENTITY_LEVELS = (Level.CAMPAIGN, Level.AD_GROUP, Level.AD, Level.CREATIVE)
-ROWS_AT_ONCE = 10_000  # of one piece; a row and its payload take about 4 kB until they are written
+ROWS_AT_ONCE = 6_000  # of one piece; a row and its payload take about 8 kB until they are written
 READINGS_AT_ONCE = 6  # of all accounts and levels; the adapter bounds the requests of each account itself
 _UNLISTED = 200  # rows a day of a level, until a snapshot or a first answer says better
 _T = TypeVar("_T")

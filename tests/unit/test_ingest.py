@@ -163,9 +163,9 @@ def test_ranges_cover_each_day_once_and_never_touch(offsets):
 
 def test_a_backfill_is_one_request_a_level(read):
     platform = FakePlatform([account("1")])
-    read(platform, back(*range(1, 43)))
+    read(platform, back(*range(1, 29)))
     assert [(query.level, query.since, query.until) for query in platform.queries] == [
-        (level, NEWEST - timedelta(days=41), NEWEST) for level in LEVELS
+        (level, NEWEST - timedelta(days=27), NEWEST) for level in LEVELS
     ]
 
 
