@@ -22,6 +22,7 @@ from assets.ingest import IMPORTED_INSIGHTS, OWNERS
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from resources import LakeResource, PolicyResource
 from resources.dbt import DbtResource, DbtResult
+from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.cycle.returns import learned_maturity
 from stakazo_pipelines.marts import MART_MODELS, build_lock, promote_build, request_days
 from stakazo_pipelines.settings import Settings
@@ -38,7 +39,7 @@ def dbt_resource(settings: Settings) -> DbtResource:
 
 
 class _Translator(DagsterDbtTranslator):
-    """dbt's raw sources are the platforms' ingest assets; staging and marts are groups of their own."""
+    """dbt's raw sources are the platforms' ingest assets; staging (with the seed of rates) and marts are groups."""
 
     def __init__(self, platforms: Sequence[str]) -> None:
         super().__init__()
@@ -46,11 +47,14 @@ class _Translator(DagsterDbtTranslator):
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
+        if unique_id.startswith("seed."):
+            return spec.replace_attributes(group_name="staging", owners=OWNERS)
         if not unique_id.startswith("model."):
             return spec
         name = manifest["nodes"][unique_id]["name"]
         sources = [source for source in manifest["parent_map"].get(unique_id, []) if source.startswith("source.")]
-        models = [parent for parent in manifest["parent_map"].get(unique_id, []) if parent.startswith("model.")]
+        tables = ("model.", "seed.")
+        models = [parent for parent in manifest["parent_map"].get(unique_id, []) if parent.startswith(tables)]
         keys = [AssetKey(manifest["nodes"][model]["name"]) for model in models]
         if sources:
             raw = "entities" if name == "stg_entities" else "raw_insights"
@@ -81,9 +85,12 @@ def mart_assets(platforms: Sequence[str], dbt: DbtResource) -> AssetsDefinition:
     ) -> Iterator[MaterializeResult | AssetCheckResult]:
         opened = lake.open()
         days = as_days(list(context.partition_keys))
-        os.environ["STAKAZO_RECONCILIATION_TOLERANCE"] = str(policy.load().ingest.reconciliation_tolerance)
+        rules = policy.load()
+        load_rates()  # refuses a seed with a wrong row in words that dbt does not have
+        os.environ["STAKAZO_RECONCILIATION_TOLERANCE"] = str(rules.ingest.reconciliation_tolerance)
+        maturity, currency = learned_maturity(opened, days[-1]), rules.portfolio.reporting_currency
         with build_lock(opened):
-            for file in request_days(opened, days, maturity=learned_maturity(opened, days[-1])):
+            for file in request_days(opened, days, maturity=maturity, reporting_currency=currency):
                 context.log.warning(f"{file.path} is torn ({file.reason}); the vintage before it is used")
             results = {result.unique_id: result for result in dbt.build()}
             failed = [result for result in results.values() if result.failed]

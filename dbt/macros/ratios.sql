@@ -34,5 +34,8 @@ cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
     conversions_value,
     reach,
     video_plays,
-    engagements
+    engagements,
+    spend_reporting,
+    conversions_value_reporting,
+    reporting_currency
 {% endmacro %}

@@ -50,9 +50,14 @@ def build_lock(lake: Lake, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
 
 
 def request_days(
-    lake: Lake, days: Sequence[date], *, maturity: Mapping[str, MaturityCurve] | None = None
+    lake: Lake,
+    days: Sequence[date],
+    *,
+    maturity: Mapping[str, MaturityCurve] | None = None,
+    reporting_currency: str = "USD",
 ) -> tuple[Unreadable, ...]:
-    """Tell dbt which days to rebuild, from which files, and with which maturity curves (platform -> curve).
+    """Tell dbt which days to rebuild, from which files, with which maturity curves (platform -> curve), and the
+    currency that amounts are also told in.
 
     What an earlier build left is removed first. Returns the torn raw files that were passed over for older vintages.
     """
@@ -78,6 +83,7 @@ def request_days(
     write_frame(build / "days.parquet", pl.DataFrame({"date_day": sorted(wanted)}))
     write_frame(build / "files.parquet", _manifest(files))
     write_frame(build / "maturity.parquet", _maturity_table(maturity or {}))
+    write_frame(build / "reporting.parquet", pl.DataFrame({"currency": [reporting_currency]}))
     write_frame(build / "empty_insights.parquet", pl.DataFrame(schema=dict(RAW_INSIGHTS_SCHEMA)))
     write_frame(build / "empty_entities.parquet", pl.DataFrame(schema=dict(RAW_ENTITIES_SCHEMA)))
     return (*torn, *torn_snapshots)

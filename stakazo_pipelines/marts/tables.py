@@ -35,15 +35,34 @@ def _schema(*entities: str) -> Mapping[str, Any]:
         "reach": pl.Int64(),
         "video_plays": pl.Int64(),
         "engagements": pl.Int64(),
+        "spend_reporting": MONEY,
+        "conversions_value_reporting": MONEY,
+        "reporting_currency": pl.String(),
     }
     return {**keys, **named, **facts, **dict.fromkeys(_RATIOS, pl.Float64())}
 
+
+_PORTFOLIO: Mapping[str, Any] = {
+    "date_day": pl.Date(),
+    "platform": pl.String(),
+    "currency": pl.String(),
+    "accounts": pl.Int64(),
+    "accounts_without_rate": pl.Int64(),
+    "impressions": pl.Int64(),
+    "clicks": pl.Int64(),
+    "spend": MONEY,
+    "conversions": MONEY,
+    "conversions_value": MONEY,
+    "maturity": pl.Float64(),
+    "roas": pl.Float64(),
+}
 
 MART_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "ad_reporting__account_report": _schema(),
     "ad_reporting__campaign_report": _schema("campaign"),
     "ad_reporting__ad_group_report": _schema("campaign", "ad_group"),
     "ad_reporting__ad_report": _schema("campaign", "ad_group", "ad"),
+    "ad_reporting__portfolio_report": _PORTFOLIO,
 }
 MART_MODELS = tuple(MART_SCHEMAS)
 
@@ -69,6 +88,7 @@ def mart_days(lake: Lake, model: str, *, since: date = date.min, until: date = d
 def read_mart(lake: Lake, model: str, since: date, until: date) -> pl.DataFrame:
     """Rows of `since`..`until` inclusive, ordered by day; no rows when none was built.
 
+    Columns that a day's file does not have, built before they were added, are null.
     Raises LakeError naming the file when one cannot be read.
     """
     schema = dict(mart_schema(model))
@@ -76,7 +96,10 @@ def read_mart(lake: Lake, model: str, since: date, until: date) -> pl.DataFrame:
     if not paths:
         return pl.DataFrame(schema=schema)
     try:
-        return pl.scan_parquet(paths, schema=schema, hive_partitioning=False, extra_columns="ignore").collect()
+        scan = pl.scan_parquet(
+            paths, schema=schema, hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
+        )
+        return scan.collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         torn = [f"{path}: {reason}" for path in paths if (reason := torn_reason(path))]
         detail = "; ".join(torn) or str(error).splitlines()[0]

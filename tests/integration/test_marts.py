@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.importing import import_file, load_mapping
 from stakazo_pipelines.lake import Lake, entities_frame, insight_rows_frame
@@ -38,6 +39,8 @@ LIVE = Account("1", "Live shop", "TRY", "Europe/Istanbul", 100, EntityStatus.ACT
 EXPORTED_AT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = date(2026, 3, 1)
 AD, GROUP, CAMPAIGN, SHOP = (f"ad_reporting__{level}_report" for level in ("ad", "ad_group", "campaign", "account"))
+
+PORTFOLIO = "ad_reporting__portfolio_report"
 
 Build = Callable[..., None]
 
@@ -165,6 +168,31 @@ def test_each_grain_says_which_level_was_reported_and_adds_no_reach_up(lake: Lak
     assert {row["reported_level"] for row in campaigns} == {"ad"}
 
 
+def test_amounts_are_also_told_in_the_reporting_currency_and_add_up_over_a_platform(lake: Lake) -> None:
+    worth = 1 / float(load_rates().rate("TRY", DAY))
+    [account] = live(lake, SHOP)
+    assert account["reporting_currency"] == "USD"
+    assert float(account["spend_reporting"]) == pytest.approx(60 * worth, abs=1e-6)
+    for model in (SHOP, CAMPAIGN, GROUP, AD):
+        rows = read_mart(lake, model, DAY, DAY).filter(pl.col("account_id") == "1")
+        assert float(rows["spend_reporting"].sum()) == pytest.approx(60 * worth, abs=1e-5)
+    accounts = read_mart(lake, SHOP, DAY, DAY)
+    [together] = read_mart(lake, PORTFOLIO, DAY, DAY).to_dicts()
+    assert (together["platform"], together["currency"], together["accounts"]) == ("meta", "USD", accounts.height)
+    assert together["spend"] == accounts["spend_reporting"].sum()
+    assert together["roas"] == pytest.approx(float(together["conversions_value"] / together["spend"]))
+
+
+def test_a_day_built_before_a_column_was_added_is_read_without_it(lake: Lake) -> None:
+    path = day_file(lake, AD, DAY)
+    now = path.read_bytes()
+    pl.read_parquet(path).drop("spend_reporting").write_parquet(path)
+    try:
+        assert read_mart(lake, AD, DAY, DAY)["spend_reporting"].null_count() == 3
+    finally:
+        path.write_bytes(now)
+
+
 def test_arms_are_the_budget_holders_of_an_account_with_entities(lake: Lake) -> None:
     days, arms = arm_days(lake, DAY + timedelta(days=5), 30)
     own = arms.filter(pl.col("account_id") == "1")
@@ -226,7 +254,7 @@ def test_ads_that_do_not_add_up_to_their_account_keep_that_account_from_being_ac
 def test_a_lake_without_any_data_builds_empty_days(tmp_path: Path, dbt_build: Build) -> None:
     lake = Lake(tmp_path)
     dbt_build(lake, [DAY])
-    assert [mart_days(lake, model) for model in MART_MODELS] == [[DAY]] * 4
+    assert [mart_days(lake, model) for model in MART_MODELS] == [[DAY]] * len(MART_MODELS)
     assert read_mart(lake, AD, DAY, DAY).is_empty()
     days, arms = arm_days(lake, DAY, 30)
     assert days.is_empty()

@@ -16,6 +16,18 @@ maturity as (
 
 ),
 
+rates as (
+
+    select * from {{ ref('exchange_rates') }}
+
+),
+
+reporting as (
+
+    select * from {{ source('lake', 'reporting') }}
+
+),
+
 accounts as (
 
     select
@@ -84,6 +96,52 @@ matured as (
     left join maturity as fallback
         on fallback.platform = '' and least(named.age_days, fallback_end.last_age) = fallback.age_days
 
+),
+
+-- Through the dollar, at the rates of the report day; a currency without a rate has no amounts in the reporting one.
+priced as (
+
+    select
+        matured.*,
+        rates.units_per_usd as units_per_usd
+    from matured
+    asof left join rates on matured.currency = rates.currency and matured.date_day >= rates.date_from
+
+),
+
+reporting_priced as (
+
+    select
+        priced.*,
+        reporting.currency as wanted_currency
+    from priced
+    cross join reporting
+
+),
+
+worth as (
+
+    select
+        reporting_priced.*,
+        case
+            when reporting_priced.currency = wanted_currency then 1
+            else cast(rates.units_per_usd as double) / cast(reporting_priced.units_per_usd as double)
+        end as worth
+    from reporting_priced
+    asof left join rates
+        on reporting_priced.wanted_currency = rates.currency and reporting_priced.date_day >= rates.date_from
+
+),
+
+converted as (
+
+    select
+        * exclude (units_per_usd, wanted_currency, worth),
+        cast(spend * worth as decimal(18, 6)) as spend_reporting,
+        cast(conversions_value * worth as decimal(18, 6)) as conversions_value_reporting,
+        case when worth is not null then wanted_currency end as reporting_currency
+    from worth
+
 )
 
-select * from matured
+select * from converted
