@@ -17,7 +17,7 @@ from stakazo_pipelines.platforms.port import Account, BudgetPeriod, EntityDraft
 from stakazo_pipelines.platforms.tags import TaggedCreates, check_tag, tagged_name
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
-_CONFLICTS = 3  # sends of one create that meet other writers
+_CONFLICTS = 3  # sends of one create, each meeting another writer
 
 
 class Creator:
@@ -48,18 +48,19 @@ class Creator:
 
     async def _send(self, request: ApiRequest) -> str:
         """The new id, "" where the answer holds none. A 409 did nothing, so it is sent again."""
-        for last in (False,) * (_CONFLICTS - 1) + (True,):
+        conflicts = 0
+        while True:
             try:
                 reply = await self._client.send(request)
+                break
             except UnknownOutcomeError as error:
-                if error.status != CONFLICT or last:
+                conflicts += 1
+                if error.status != CONFLICT or conflicts >= _CONFLICTS:
                     raise
-            else:
-                said = reply.headers.get("x-restli-id", "")
-                parts = urns.split(said)
-                return parts[1] if parts else said
             await self._client.sleep(1.0)
-        raise AssertionError("the last send returns or raises")
+        said = reply.headers.get("x-restli-id", "")
+        parts = urns.split(said)
+        return parts[1] if parts else said
 
     async def _named(self, account: Account, draft: EntityDraft) -> Mapping[str, str]:
         """Id and name of everything beside which the new entity would stand."""

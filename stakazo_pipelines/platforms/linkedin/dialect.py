@@ -13,6 +13,8 @@ DAILY_LIMIT = 101  # serviceErrorCode of the daily limits; they end at 00:00 UTC
 UNKNOWN_DAY_WAIT = 3600.0  # the daily wait where no Date header tells the time: ask again in an hour
 # The limit on metric values counts five minutes; LinkedIn wants more than those waited.
 DATA_WAIT = 310.0
+# Whether it is that limit or the day's is said in words only; taken for the day's, a report would wait till midnight.
+_DATA_WORDS = "data request limit"
 
 
 class LinkedInDialect:
@@ -47,9 +49,10 @@ def _request_id(headers: Mapping[str, str]) -> str:
 
 
 def _wait(request: ApiRequest, reply: ApiReply) -> float:
-    """Seconds that a throttle lasts. The daily limits carry a number of their own, the one on report data does not."""
-    number = reply.body.get("serviceErrorCode") if isinstance(reply.body, dict) else None
-    if _is_report(request) and number != DAILY_LIMIT:
+    """Seconds that a throttle lasts: five minutes for the limit on report data, else the rest of the day."""
+    body = reply.body if isinstance(reply.body, dict) else {}
+    worded = _DATA_WORDS in str(body.get("message") or "")
+    if _is_report(request) and (worded or body.get("serviceErrorCode") != DAILY_LIMIT):
         return DATA_WAIT
     return until_midnight(reply.headers.get("date", ""))
 

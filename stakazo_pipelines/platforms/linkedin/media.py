@@ -83,13 +83,19 @@ class Uploader:
 
     async def _put(self, account: Account, address: str, content: bytes) -> ApiReply:
         """The token goes along, so only to LinkedIn itself. Raises MalformedError for another host."""
-        host = httpx.URL(address).host
-        if host != self._host and not host.endswith(_OURS):
+        if not self._is_ours(address):
             raise MalformedError(f"account {account.id}: an upload to a host that is not LinkedIn's", "linkedin")
         headers = {"Content-Type": "application/octet-stream"}
         return await self._client.send(
             ApiRequest("PUT", address, account.id, content=content, headers=headers, repeatable=True, plain=True)
         )
+
+    def _is_ours(self, address: str) -> bool:
+        try:
+            url = httpx.URL(address)
+        except httpx.InvalidURL:
+            return False
+        return url.host == self._host or (url.scheme == "https" and url.host.endswith(_OURS))
 
     async def _owner(self, account: Account) -> str:
         if account.id not in self._owners:
