@@ -7,6 +7,7 @@ import httpx
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import ConfigError
+from stakazo_pipelines.platforms.linkedin import LinkedInAdPlatform
 from stakazo_pipelines.platforms.meta import MetaAdPlatform
 from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.platforms.tiktok import TikTokAdPlatform
@@ -21,6 +22,7 @@ class PlatformFactory(Protocol):
 
 
 PLATFORMS: Mapping[str, PlatformFactory] = {
+    "linkedin": LinkedInAdPlatform,
     "meta": MetaAdPlatform,
     "tiktok": TikTokAdPlatform,
 }
