@@ -83,10 +83,10 @@ class Reports:
             body = (await self._client.send(request)).body
             if isinstance(body, str):
                 rows = csv_rows(body, dimensions if isinstance(dimensions, list) else [])
-                found = len(rows)
+                found = sum(isinstance(row, dict) and "metrics" in row for row in rows)
                 if found >= least:
                     return rows
-        what = "is no text" if found < 0 else f"has {found} rows of at least {least}"
+        what = "is no text" if found < 0 else f"has {found} whole rows of at least {least}"
         raise MalformedError(f"account {account}: the file of report {task} {what}", "tiktok")
 
 
