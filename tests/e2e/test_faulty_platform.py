@@ -32,7 +32,7 @@ def test_passing_faults_leave_no_trace_in_the_marts(make_sandbox, make_home, bas
 
     assert sandbox.fired() == {"throttle": 3, "server_error": 3, "truncated_json": 3, "timeout": 1}
     for model in MART_MODELS:
-        assert_frame_equal(home.mart(model).drop("fetched_at"), baseline.mart(model).drop("fetched_at"))
+        assert_frame_equal(*(one.mart(model).drop("fetched_at", strict=False) for one in (home, baseline)))
 
 
 def test_a_malformed_row_is_kept_apart_and_a_lost_account_does_not_stop_the_others(make_sandbox, make_home, baseline):
