@@ -79,12 +79,12 @@ class Assets:
         """A part of a file at the address that initializeUpload gave."""
         pieces = path.strip("/").split("/")
         asset = self._assets.get(f"urn:li:{pieces[1]}:{pieces[2]}") if len(pieces) == 4 else None
-        if asset is None or asset.status != "WAITING_UPLOAD" or not pieces[3].isdigit():
+        if asset is None or not pieces[3].isdigit() or int(pieces[3]) >= asset.wanted:
             raise unknown_path(path)
         if not content:
             raise bad_input("MISSING_FIELD", "/", "the upload is empty")
         etag = hashlib.sha256(content).hexdigest()[:32]
-        asset.parts[int(pieces[3])] = etag
+        asset.parts[int(pieces[3])] = etag  # sent again, a part replaces itself
         if asset.kind == "image":
             self._settle(asset, "AVAILABLE")
             return Reply("", 201, {"etag": etag})
@@ -123,13 +123,17 @@ class Assets:
             raise bad_input("MISSING_FIELD", "/finalizeUploadRequest", "field is required but not found")
         asset = self._get(asked.get("video"), "video")
         sent = [asset.parts.get(index) for index in range(asset.wanted)]
-        if asset.status != "WAITING_UPLOAD" or asked.get("uploadedPartIds") != sent:
+        if asked.get("uploadedPartIds") != sent:
             raise bad_input("INVALID_VALUE_FOR_FIELD", "/uploadedPartIds", "are not the ETags of the parts, in order")
+        if asset.status != "WAITING_UPLOAD":
+            return Reply("", 200)
         fates = {"async_failed": "PROCESSING_FAILED", "async_stuck": "PROCESSING"}
         self._settle(asset, next((fates[hit.kind] for hit in call.draw("async")), "AVAILABLE"))
         return Reply("", 200)
 
     def _settle(self, asset: Asset, status: str) -> None:
+        if asset.status == status:
+            return
         asset.status = status
         self._directory.kernel.note(NAME, asset.note())
 

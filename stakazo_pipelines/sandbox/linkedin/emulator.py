@@ -135,7 +135,8 @@ class LinkedInEmulator:
         if hit.kind == "server_error":
             return server_error(hit) or self._failure(errors.server(int(hit.number("status", 500))), path)
         if hit.kind == "throttle":
-            return self._failure(errors.data_throttle() if hit.options.get("data") else errors.day_throttle(), path)
+            of_values = hit.options.get("data", path.endswith("/adAnalytics"))
+            return self._failure(errors.data_throttle() if of_values else errors.day_throttle(), path)
         if hit.kind == "expired_token":
             return self._failure(errors.expired_token(), path)
         if hit.options.get("silent") and path.endswith("/adAnalytics"):

@@ -73,7 +73,7 @@ class Entities:
             return self._batch_get(call, account, resource)
         if method == "CREATE":
             made = self.create(call, account, resource, call.mapping())
-            return Reply("", 201, {"x-restli-id": self._header_id(resource, made)})
+            return Reply("", 201, {"x-restli-id": self._body_id(resource, made)})
         if method == "BATCH_CREATE":
             return self._batch_create(call, account, resource)
         if method in ("BATCH_PARTIAL_UPDATE", "BATCH_DELETE"):
@@ -222,10 +222,6 @@ class Entities:
 
     def _body_id(self, resource: Resource, made: str) -> str:
         return urns.urn(resource.kind, made) if resource.level == "ad" else made
-
-    def _header_id(self, resource: Resource, made: str) -> str:
-        """A URN in a header stands in Rest.li's reduced encoding."""
-        return restli.encode(self._body_id(resource, made))
 
 
 def _ids(call: Call) -> list[str]:

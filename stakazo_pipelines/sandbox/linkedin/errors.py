@@ -25,7 +25,7 @@ class InputError:
 
 
 class LinkedInError(Exception):
-    """An answer that is no success."""
+    """An answer that is no success. `code` is empty where LinkedIn has none for it."""
 
     def __init__(
         self, status: int, code: str, message: str, *, service_code: int = 100, inputs: Sequence[InputError] = ()
@@ -36,7 +36,9 @@ class LinkedInError(Exception):
 
     def body(self, resource: str) -> dict[str, Any]:
         """The JSON of the resource's generation. Both carry the code; only the newer one explains inputs."""
-        body: dict[str, Any] = {"message": self.message, "code": self.code, "status": self.status}
+        body: dict[str, Any] = {"message": self.message, "status": self.status}
+        if self.code:
+            body["code"] = self.code
         if resource not in NEW_SHAPE:
             return {**body, "serviceErrorCode": self.service_code}
         if self.inputs:
@@ -125,6 +127,10 @@ _SERVER = {
 def server(status: int) -> LinkedInError:
     code, text = _SERVER.get(status, _SERVER[500])
     return LinkedInError(status, code, text, service_code=0)
+
+
+def too_many() -> LinkedInError:
+    return LinkedInError(400, "", "Request would return too many entities. ")
 
 
 def refused() -> LinkedInError:

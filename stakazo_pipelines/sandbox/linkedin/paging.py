@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from stakazo_pipelines.sandbox.emulation import turned_page
 from stakazo_pipelines.sandbox.linkedin.call import Call
 from stakazo_pipelines.sandbox.linkedin.errors import bad_param
+from stakazo_pipelines.sandbox.linkedin.restli import encode
 
 T = TypeVar("T")
 _DEFAULT, _MOST = 100, 1000
@@ -28,7 +29,9 @@ def index_page(call: Call, items: Sequence[T], view: Callable[[T], Any], *, defa
     first = turned_page(call.draw, start, size, len(items))
     links = []
     if start + size < len(items):
-        query = "&".join(f"{name}={value}" for name, value in call.params.items() if name not in ("start", "count"))
+        query = "&".join(
+            f"{name}={encode(value)}" for name, value in call.params.items() if name not in ("start", "count")
+        )
         links.append({"type": "application/json", "rel": "next",
                       "href": f"{call.path}?{query}&start={start + size}&count={size}"})  # fmt: skip
     paging = {"start": start, "count": size, "total": len(items), "links": links}

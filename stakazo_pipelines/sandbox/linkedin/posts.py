@@ -15,7 +15,7 @@ from stakazo_pipelines.sandbox.linkedin.errors import (
     not_found,
     refused,
 )
-from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks, Document
+from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks, Document, record
 from stakazo_pipelines.sandbox.world import Account
 
 _WRITABLE = (
@@ -71,7 +71,7 @@ class Posts:
             raise refused()
         if fate.lost:
             return unmade_id(self._directory.kernel), video
-        context = document.get("adContext") or {}
+        context = record(document.get("adContext"))
         fields: dict[str, Any] = {
             "account_id": owner.id,
             "name": str(context.get("dscName") or title or document.get("commentary") or "Post"),
@@ -114,8 +114,7 @@ class Posts:
 
     def _owner(self, document: Document, account: Account | None) -> Account:
         """Whose post it is: of the account that the ad context names, else of the author's company page."""
-        context = document.get("adContext")
-        named = context.get("dscAdAccount") if isinstance(context, dict) else None
+        named = record(document.get("adContext")).get("dscAdAccount")
         author = str(document["author"])
         found = account
         if named is not None:

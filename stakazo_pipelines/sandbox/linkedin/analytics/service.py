@@ -14,7 +14,7 @@ from stakazo_pipelines.sandbox.linkedin.analytics import catalogue
 from stakazo_pipelines.sandbox.linkedin.analytics.query import Query, read_query
 from stakazo_pipelines.sandbox.linkedin.call import Call
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
-from stakazo_pipelines.sandbox.linkedin.errors import LinkedInError, data_throttle
+from stakazo_pipelines.sandbox.linkedin.errors import data_throttle, too_many
 from stakazo_pipelines.sandbox.linkedin.options import LinkedInOptions
 from stakazo_pipelines.sandbox.linkedin.throttle import ValueThrottle
 from stakazo_pipelines.sandbox.world import Account, Report
@@ -50,7 +50,7 @@ class Analytics:
         tables = [] if set(query.pivots) & catalogue.EMPTY_PIVOTS else self._tables(query)
         count = sum(table.start.size for table in tables)
         if count > self._options.element_limit and not self._options.cut:
-            raise LinkedInError(400, "PARAM_INVALID", "Request would return too many entities. ")
+            raise too_many()
         if not self._throttle.admit(count * len(query.metrics)):
             raise data_throttle()
         elements = [element for table in tables for element in _elements(query, table)]

@@ -7,7 +7,7 @@ from typing import Any
 from stakazo_pipelines.sandbox.linkedin import money, urns, words
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
 from stakazo_pipelines.sandbox.linkedin.views import CAMPAIGN_KEPT, group_document
-from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks, Document, times
+from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks, Document, record, times
 from stakazo_pipelines.sandbox.linkedin.writes.targeting import check_targeting
 from stakazo_pipelines.sandbox.world import Account, Campaign
 
@@ -150,7 +150,7 @@ def _budgets(checks: Checks, account: Account, group: Campaign | None) -> None:
     shared = group is not None and (group.daily_budget is not None or group.lifetime_budget is not None)
     if checks.document.get("dailyBudget") is None and checks.document.get("totalBudget") is None and not shared:
         checks.add("MISSING_FIELD", "dailyBudget", "a campaign needs dailyBudget or totalBudget")
-    end = (checks.document.get("runSchedule") or {}).get("end")
+    end = record(checks.document.get("runSchedule")).get("end")
     if total is not None and checks.changed("totalBudget") and end is None:
         checks.add("CONDITIONAL_MISSING_FIELD", "runSchedule/end", "is required with totalBudget")
     if daily is not None and total is not None and daily > total:
@@ -161,7 +161,7 @@ def _budgets(checks: Checks, account: Account, group: Campaign | None) -> None:
 
 
 def _strategy(checks: Checks, account: Account) -> tuple[tuple[str, ...], str, str]:
-    target, cost = checks.document["optimizationTargetType"], checks.document.get("costType")
+    target, cost = str(checks.document["optimizationTargetType"]), checks.document.get("costType")
     checks.one_of("costType", _ANY)
     if target not in _STRATEGIES:
         checks.add("INVALID_VALUE_FOR_FIELD", "optimizationTargetType", f"{target} is not an enum symbol of the field")

@@ -101,7 +101,7 @@ class Checks:
         if amount is None or amount < 0 or amount * account.minor_units % 1 != 0:
             self.add("INVALID_VALUE_FOR_FIELD", f"{name}/amount", "must be a decimal text in the account's currency")
             return None
-        if value.get("currencyCode") != account.currency:
+        if record(value).get("currencyCode") != account.currency:
             self.add("CURRENCY_MISMATCH", f"{name}/currencyCode", f"the account is billed in {account.currency}")
         elif least is not None and self.changed(name) and amount < least:
             self.add("FIELD_VALUE_TOO_LOW", f"{name}/amount", f"must be at least {least} {account.currency}")
@@ -134,9 +134,14 @@ class Checks:
         return self.before is not None and self.before["status"] == "DRAFT" and self.document.get("status") == "ACTIVE"
 
 
+def record(value: object) -> dict[str, Any]:
+    """A record as it is; anything else, which some check has to complain about, as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def times(document: Document) -> dict[str, datetime | None]:
     """The world's start and end of a checked schedule."""
-    schedule = document.get("runSchedule") or {}
+    schedule = record(document.get("runSchedule"))
     return {f"{end}_time": moment(schedule[end]) if schedule.get(end) else None for end in ("start", "end")}
 
 

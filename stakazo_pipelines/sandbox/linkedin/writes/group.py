@@ -5,7 +5,7 @@ from typing import Any
 from stakazo_pipelines.sandbox.linkedin import money, urns, words
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
 from stakazo_pipelines.sandbox.linkedin.views import GROUP_KEPT
-from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks, Document, times
+from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks, Document, record, times
 from stakazo_pipelines.sandbox.world import Account
 
 _WRITABLE = ("account", "name", "status", "runSchedule", "dailyBudget", *GROUP_KEPT)
@@ -33,7 +33,7 @@ def group_fields(directory: Directory, account: Account, document: Document, bef
     total = checks.money("totalBudget", account, money.minimum_total(account.currency))
     if daily is not None and not dynamic:
         checks.add("CONDITIONAL_FIELD_NOT_ALLOWED", "dailyBudget", "needs budgetOptimizationStrategy DYNAMIC")
-    if total is not None and checks.changed("totalBudget") and not (document.get("runSchedule") or {}).get("end"):
+    if total is not None and checks.changed("totalBudget") and not record(document.get("runSchedule")).get("end"):
         checks.add("CONDITIONAL_MISSING_FIELD", "runSchedule/end", "is required with totalBudget")
     if dynamic and daily is None and total is None:
         checks.add("CONDITIONAL_MISSING_FIELD", "dailyBudget", "a dynamic group needs a budget")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks
+from stakazo_pipelines.sandbox.linkedin.writes.checks import Checks, record
 
 PREFIX = "urn:li:adTargetingFacet:"
 FACETS = (
@@ -22,12 +22,12 @@ def check_targeting(checks: Checks) -> None:
     criteria = checks.document.get(_PATH)
     if criteria is None or not checks.changed(_PATH):
         return
-    groups = criteria.get("include", {}).get("and") if isinstance(criteria, dict) else None
+    groups = record(record(criteria).get("include")).get("and")
     if not isinstance(groups, list) or not groups:
         checks.add("FAILED_TO_PROCESS_TARGETING_CRITERIA", f"{_PATH}/include", "must be {and:[{or:{facet:[…]}}]}")
         return
     included = [_facets(checks, group) for group in groups]
-    excluded = _facets(checks, criteria.get("exclude", {"or": {}}))
+    excluded = _facets(checks, record(criteria).get("exclude", {"or": {}}))
     used = {facet for group in included for facet in group}
     if not used & {"locations", "profileLocations"}:
         checks.add("MISSING_FIELD", f"{_PATH}/include", "a location is required")
