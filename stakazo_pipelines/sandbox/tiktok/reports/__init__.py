@@ -1,0 +1,1 @@
+"""Integrated reports, at once and as tasks."""

@@ -1,0 +1,1 @@
+"""Creating and changing campaigns, ad groups and ads."""
