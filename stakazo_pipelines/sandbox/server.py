@@ -27,6 +27,7 @@ from stakazo_pipelines.sandbox.kernel import Kernel
 from stakazo_pipelines.sandbox.linkedin import LinkedInEmulator, LinkedInOptions
 from stakazo_pipelines.sandbox.meta import MetaEmulator, MetaOptions
 from stakazo_pipelines.sandbox.persistence import EventFile
+from stakazo_pipelines.sandbox.tiktok import TikTokEmulator, TikTokOptions
 from stakazo_pipelines.sandbox.world import PLATFORMS, World, WorldConfig
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -80,6 +81,7 @@ def create_app(
     token: str,
     state_file: Path | None = None,
     meta: MetaOptions | None = None,
+    tiktok: TikTokOptions | None = None,
     linkedin: LinkedInOptions | None = None,
     connections: Connections | None = None,
 ) -> Starlette:
@@ -91,6 +93,7 @@ def create_app(
     kernel, hang_up = Kernel(world, state_file), connections.hang_up
     emulators: Sequence[Emulator] = [
         MetaEmulator(kernel, token=token, hang_up=hang_up, options=meta),
+        TikTokEmulator(kernel, token=token, hang_up=hang_up, options=tiktok),
         LinkedInEmulator(kernel, token=token, hang_up=hang_up, options=linkedin),
     ]
 
@@ -119,6 +122,7 @@ def serve(
     config: WorldConfig | None = None,
     today: datetime | None = None,
     meta: MetaOptions | None = None,
+    tiktok: TikTokOptions | None = None,
     linkedin: LinkedInOptions | None = None,
     ready: Callable[[int], None] | None = None,
     allow_remote: bool = False,
@@ -134,7 +138,9 @@ def serve(
     config = config or _kept(state_file, seed) or WorldConfig(seed=seed, accounts=6, platforms=PLATFORMS)
     world = World(replace(config, today_limit=limit))
     connections = Connections()
-    app = create_app(world, token=token, state_file=state_file, meta=meta, linkedin=linkedin, connections=connections)
+    app = create_app(
+        world, token=token, state_file=state_file, meta=meta, tiktok=tiktok, linkedin=linkedin, connections=connections
+    )
     with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
         chosen = int(listening.getsockname()[1])
         if ready is not None:

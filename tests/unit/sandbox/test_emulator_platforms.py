@@ -76,10 +76,26 @@ def test_nothing_of_other_platforms_shows_in_meta_lists(wide: Any) -> None:
             assert not {row["id"] for row in rows} & hidden
 
 
-@pytest.mark.parametrize("path", ["/open_api/v1.3/campaign/get/", "/rest/adAccounts", "/rest/adAccounts/5/adCampaigns"])
-def test_meta_leaves_the_paths_of_other_platforms_alone(wide: Any, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "platform"),
+    [
+        ("/v26.0/me/adaccounts", "meta"),
+        ("/me", "meta"),
+        ("/open_api/v1.3/campaign/get/", "tiktok"),
+        ("/rest/adAccounts", "linkedin"),
+        ("/rest/adAccounts/5/adCampaigns", "linkedin"),
+    ],
+)
+def test_every_path_is_of_one_platform(wide: Any, path: str, platform: str) -> None:
     wide.request("GET", path)
-    assert wide.kernel.requests.platforms.get("meta", 0) == 0
+    assert wide.kernel.requests.platforms == {platform: 1}
+
+
+def test_a_fault_without_a_platform_hits_all_three(wide: Any) -> None:
+    assert wide.request("POST", "/sandbox/faults", json={"kind": "server_error", "body": "html"}).status_code == 201
+    for path in ("/v26.0/me/adaccounts", "/open_api/v1.3/campaign/get/", "/rest/adAccounts"):
+        answer = wide.request("GET", path)
+        assert (answer.status_code, answer.text[:6]) == (500, "<html>"), path
 
 
 def test_the_journal_says_whose_write_it_was(wide: Any) -> None:
