@@ -20,38 +20,26 @@ _LOG = logging.getLogger(__name__)
 _PATH = "adAccounts"
 
 
-class AccountBook:
-    """Knows which accounts were seen by this token."""
+async def list_accounts(client: ApiClient) -> Sequence[Account]:
+    """Every ad account of the token; one that cannot be worked on says why in `problem`."""
+    accounts = []
+    for row in await find(client, _PATH, {"q": "search"}, page_size=ACCOUNT_PAGE):
+        try:
+            accounts.append(parse_account(row if isinstance(row, dict) else {}))
+        except WireError as error:
+            _LOG.error("an ad account is left out, its %s cannot be read: %s", error.field, error.reason)
+    return accounts
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
-        self._seen: set[str] = set()
 
-    async def list(self) -> Sequence[Account]:
-        """Every ad account of the token; one that cannot be worked on says why in `problem`."""
-        accounts = []
-        for row in await find(self._client, _PATH, {"q": "search"}, page_size=ACCOUNT_PAGE):
-            try:
-                accounts.append(parse_account(row if isinstance(row, dict) else {}))
-            except WireError as error:
-                _LOG.error("an ad account is left out, its %s cannot be read: %s", error.field, error.reason)
-        self._seen = {account.id for account in accounts}
-        return accounts
-
-    async def confirm(self, account: Account) -> None:
-        """Raises PermissionDeniedError for an account that the token cannot see; asks once an account."""
-        if account.id in self._seen:
-            return
-        search = {"id": {"values": [urns.urn(urns.ACCOUNT, urns.checked(account.id))]}}
-        rows = await find(
-            self._client, _PATH, {"q": "search", "search": search}, page_size=ACCOUNT_PAGE, account=account.id
+async def confirm(client: ApiClient, account: Account) -> None:
+    """Raises PermissionDeniedError for an account that the token cannot see (any more)."""
+    search = {"id": {"values": [urns.urn(urns.ACCOUNT, urns.checked(account.id))]}}
+    rows = await find(client, _PATH, {"q": "search", "search": search}, page_size=ACCOUNT_PAGE, account=account.id)
+    if not any(isinstance(row, dict) and str(row.get("id")) == account.id for row in rows):
+        raise PermissionDeniedError(
+            f"account {account.id}: reports are empty and the token cannot see the account; give its member a role",
+            "linkedin",
         )
-        if not any(isinstance(row, dict) and str(row.get("id")) == account.id for row in rows):
-            raise PermissionDeniedError(
-                f"account {account.id}: reports are empty and the token cannot see the account; give its member a role",
-                "linkedin",
-            )
-        self._seen.add(account.id)
 
 
 def parse_account(row: Mapping[str, object]) -> Account:

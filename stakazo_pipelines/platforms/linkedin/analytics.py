@@ -4,12 +4,13 @@ Answers are not paged, hold 15,000 rows, and an empty one may mean that there is
 fields; more metrics are asked for in parts.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from stakazo_pipelines.errors import RejectedError, TooMuchDataError
 from stakazo_pipelines.platforms.http import ApiClient, ApiRequest
 from stakazo_pipelines.platforms.linkedin import restli, urns
+from stakazo_pipelines.platforms.linkedin.accounts import confirm
 from stakazo_pipelines.platforms.linkedin.dialect import ANALYTICS
 from stakazo_pipelines.platforms.linkedin.fields import (
     BREAKDOWNS,
@@ -33,17 +34,10 @@ _FACET = ("campaigns", urns.CAMPAIGN)  # for ad groups and ads
 
 
 class InsightsReader:
-    """Answers InsightsQueries through one client. `confirm` raises where the token may not see the account."""
+    """Answers InsightsQueries through one client."""
 
-    def __init__(
-        self,
-        client: ApiClient,
-        confirm: Callable[[Account], Awaitable[None]],
-        *,
-        metrics: Sequence[str] = METRICS,
-    ) -> None:
+    def __init__(self, client: ApiClient, *, metrics: Sequence[str] = METRICS) -> None:
         self._client = client
-        self._confirm = confirm
         self._metrics = metrics
         self._widths: dict[tuple[object, ...], int] = {}
 
@@ -56,7 +50,7 @@ class InsightsReader:
         for since, until in partition(query.since, query.until, width):
             rows += await self._span(query, since, until)
         if not rows:
-            await self._confirm(query.account)
+            await confirm(self._client, query.account)
         kept = collector(query, await self._groups(query))
         kept.add(rows)
         return kept.result()

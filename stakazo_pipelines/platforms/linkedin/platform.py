@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
 from stakazo_pipelines.platforms.http import ApiClient, BearerAuth, PacingRule, RetryRule
 from stakazo_pipelines.platforms.linkedin import restli
-from stakazo_pipelines.platforms.linkedin.accounts import AccountBook
+from stakazo_pipelines.platforms.linkedin.accounts import list_accounts
 from stakazo_pipelines.platforms.linkedin.analytics import InsightsReader
 from stakazo_pipelines.platforms.linkedin.batch import BATCH, BatchWriter
 from stakazo_pipelines.platforms.linkedin.contents import Contents
@@ -101,8 +101,7 @@ class LinkedInAdPlatform:
             pacing=pacing,
             concurrency=concurrency,
         )
-        self._accounts = AccountBook(self._client)
-        self._insights = InsightsReader(self._client, self._accounts.confirm)
+        self._insights = InsightsReader(self._client)
         self._contents = Contents(self._client)
         self._creator = Creator(self._client, self._contents)
         self._writer = BatchWriter(
@@ -112,7 +111,7 @@ class LinkedInAdPlatform:
 
     async def accounts(self) -> Sequence[Account]:
         """Every ad account of the token; one that cannot be worked on says why in `problem`."""
-        return await self._accounts.list()
+        return await list_accounts(self._client)
 
     async def entities(self, account: Account, level: Level) -> EntitiesResult:
         """Every entity of the level but deleted ones; archived ones too. Creatives are what the ads show."""

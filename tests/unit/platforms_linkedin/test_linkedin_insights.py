@@ -208,11 +208,7 @@ def test_an_empty_report_is_believed_only_of_an_account_that_is_seen(linkedin, l
     def answer(request):
         return report([]) if "adAnalytics" in request.url.path else listed([{"id": 500}])
 
-    async def twice(li):
-        await li.insights(query(account))
-        return await li.insights(query(account))
-
-    assert linkedin.run(answer, twice).rows == ()
+    assert linkedin.run(answer, lambda li: li.insights(query(account))).rows == ()
     looked = [text for text in linkedin.queries() if text.startswith("q=search")]
     assert looked == ["q=search&search=(id:(values:List(urn%3Ali%3AsponsoredAccount%3A500)))&pageSize=1000"]
 
