@@ -1,6 +1,6 @@
 """The advertisers of a token. TikTok lists them only to an app that names itself, so a live token carries the app's id.
 
-A token is written `app_id:secret:access_token`, or bare where the server does not ask for the app.
+A token is written `app_id:secret:access_token`, or bare where the server takes any app (the sandbox does).
 """
 
 import logging
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from stakazo_pipelines.errors import NotFoundError, PermissionDeniedError, RejectedError
+from stakazo_pipelines.errors import AuthError, NotFoundError, PermissionDeniedError, RejectedError
 from stakazo_pipelines.platforms.http import ApiClient
 from stakazo_pipelines.platforms.port import Account
 from stakazo_pipelines.platforms.tiktok.calls import get
@@ -20,6 +20,9 @@ from stakazo_pipelines.vocabulary import EntityStatus
 
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 100
+_NO_APP = "0"
+_APP_REFUSED = frozenset({"40002", "40101", "40113"})
+_ADVICE = "write the token as app_id:secret:access_token, because TikTok lists a token's advertisers only to its app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +55,17 @@ async def list_accounts(client: ApiClient, credentials: Credentials) -> Sequence
 
 async def _advertisers(client: ApiClient, credentials: Credentials) -> dict[str, str]:
     """Name by id."""
-    app = {"app_id": credentials.app_id, "secret": credentials.secret.get_secret_value()}
+    app = {
+        "app_id": credentials.app_id or _NO_APP,
+        "secret": credentials.secret.get_secret_value() or _NO_APP,
+    }
     try:
-        data = await get(
-            client, "oauth2/advertiser/get/", {key: value for key, value in app.items() if value}, account=""
-        )
-    except RejectedError as error:
-        if credentials.app_id:
-            raise
-        refused = error
-    else:
-        found = data.get("list")
-        return _names(found if isinstance(found, list) else [])
-    refused.message += "; write the token as app_id:secret:access_token: TikTok lists a token's advertisers to its app"
-    raise refused
+        found = (await get(client, "oauth2/advertiser/get/", app, account="")).get("list")
+    except (AuthError, RejectedError) as error:
+        if not credentials.app_id and error.code in _APP_REFUSED:
+            error.message += f"; {_ADVICE}"
+        raise
+    return _names(found if isinstance(found, list) else [])
 
 
 def _names(rows: Sequence[object]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.errors import AuthError, MalformedError, NotFoundError, RejectedError
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod
 from stakazo_pipelines.platforms.registry import open_platform
@@ -63,9 +63,16 @@ def test_the_app_of_a_live_token_names_itself_and_only_the_token_is_the_header(t
     assert "secret" not in second.url.params
 
 
-def test_a_bare_token_that_tiktok_does_not_take_says_what_is_missing(tiktok, ok):
-    with pytest.raises(RejectedError, match="app_id:secret:access_token"):
-        tiktok.run(lambda _: ok(code=40002, message="Missing app_id"), lambda platform: platform.accounts())
+@pytest.mark.parametrize(("code", "kind"), [(40002, RejectedError), (40101, AuthError)])
+def test_a_bare_token_that_tiktok_does_not_take_says_what_is_missing(tiktok, ok, code, kind):
+    with pytest.raises(kind, match="app_id:secret:access_token"):
+        tiktok.run(lambda _: ok(code=code, message="app_id"), lambda platform: platform.accounts())
+
+
+def test_a_wrong_token_is_told_without_that_advice(tiktok, ok):
+    with pytest.raises(AuthError) as caught:
+        tiktok.run(lambda _: ok(code=40105, message="wrong token"), lambda platform: platform.accounts())
+    assert "app_id" not in caught.value.message
 
 
 def test_one_advertiser_without_permission_leaves_the_others(tiktok, ok, golden):
