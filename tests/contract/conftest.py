@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from stakazo_pipelines.money import Money
+from stakazo_pipelines.platforms.linkedin import LinkedInAdPlatform
 from stakazo_pipelines.platforms.meta import MetaAdPlatform
 from stakazo_pipelines.platforms.port import (
     AdPlatform,
@@ -29,8 +30,11 @@ from stakazo_pipelines.platforms.port import (
     InsightsQuery,
     MediaKind,
 )
+from stakazo_pipelines.platforms.tiktok import TikTokAdPlatform
+from stakazo_pipelines.sandbox.linkedin import LinkedInOptions
 from stakazo_pipelines.sandbox.meta import MetaOptions
 from stakazo_pipelines.sandbox.server import create_app
+from stakazo_pipelines.sandbox.tiktok import TikTokOptions
 from stakazo_pipelines.sandbox.world import World, WorldConfig
 from stakazo_pipelines.vocabulary import Level
 
@@ -63,6 +67,7 @@ class Subject:
     campaign_id: str  # the field that holds a campaign's id
     objective: str
     window: str
+    token: str = "{}"  # how the platform's token is written
     asynchronous: str = "never"
     small_range: Mapping[str, int] = field(default_factory=dict)
     small_day: Mapping[str, int] = field(default_factory=dict)
@@ -91,6 +96,30 @@ SUBJECTS = (
         asynchronous="POST .*insights",
         small_range={"sync_rows": 40},
         small_day={"sync_rows": 15},
+    ),
+    Subject(
+        TikTokAdPlatform,
+        TikTokOptions,
+        token="1:secret:{}",
+        page="page_size",
+        reports="report/integrated",
+        campaigns="campaign/get",
+        campaign_id="campaign_id",
+        objective="TRAFFIC",
+        window="7d_click_1d_view",
+        asynchronous="POST .*report/task/create",
+        small_day={"report_ids": 15},
+    ),
+    Subject(
+        LinkedInAdPlatform,
+        LinkedInOptions,
+        page="pageSize",
+        reports="adAnalytics",
+        campaigns="adCampaignGroups",
+        campaign_id="id",
+        objective="WEBSITE_VISIT",
+        window="30d_click_7d_view",
+        small_range={"element_limit": 40},
     ),
 )
 
@@ -127,7 +156,7 @@ class Bench:
     def open(self, token: str = TOKEN) -> Any:
         return self.subject.adapter(
             base_url="http://sandbox.test",
-            token=token,
+            token=self.subject.token.format(token),
             transport=_Wire(self.app, self.subject.page, self._rows),
             sleep=self._sleep,
             monotonic=lambda: self.now,

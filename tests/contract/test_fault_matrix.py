@@ -114,13 +114,14 @@ def listing(bench):
 
 
 def change(bench):
-    """A new budget; for batches, every ad's status turned."""
-    group, ads = bench.holder(), bench.entities(Level.AD)
+    """A new budget; for batches, the status of every ad group turned."""
+    group = bench.holder()
     more = Budget(Money(group.budget.money.amount + 7, group.budget.money.currency), group.budget.period)
     changes = [EntityChange(Level.AD_GROUP, group.id, group.account_id, budget=more)]
     if bench.kind == "partial_batch":
         other = {EntityStatus.ACTIVE: EntityStatus.PAUSED, EntityStatus.PAUSED: EntityStatus.ACTIVE}
-        changes = [EntityChange(Level.AD, ad.id, ad.account_id, status=other[ad.status]) for ad in ads]
+        groups = bench.entities(Level.AD_GROUP)
+        changes = [EntityChange(Level.AD_GROUP, one.id, one.account_id, status=other[one.status]) for one in groups]
     outcomes = bench.run(lambda platform, account: platform.update(account, changes))
     slept = sum(bench.slept)
     errors = {type(outcome.error) for outcome in outcomes} - {type(None)}
