@@ -27,7 +27,7 @@ _LOCK = 0x57A4A20  # any number, as long as every process takes the same
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How far a plan may raise its account's daily total, in the account's money, and what sets that limit."""
+    """How far a plan may raise its account's daily total, in the account's money; `why` says it with the amount."""
 
     growth: Decimal
     why: str
@@ -48,23 +48,24 @@ def allowance(session: Session, plan: PlanRow, policy: Policy, *, now: datetime,
     and what others have freed and nobody has taken. Rounding is always allowed, and a total that policy sets may be
     reached.
     """
-    rounding = Allowance(_rounding(plan, policy), "guardrails.max_budget_growth allows")
+    rounding = _rounding(plan, policy)
     target = policy.total_of(plan.platform, plan.account_id)
-    if target is not None:
-        return max(rounding, Allowance(target - plan.budget_total, "the total that policy sets allows"), key=_growth)
     worth = worth_of(plan)
-    if worth is None or not grows(plan, policy):
-        return rounding
-    step = Decimal(str(policy.portfolio.account_step))
-    earlier = growth_today(session, plan.platform, plan.account_id, now=now, timezone=timezone, except_plan=plan.id)
-    limits = (
-        Allowance(_planned(plan), "its plan means to add"),
-        Allowance((plan.budget_total - earlier) * step - earlier, "portfolio.account_step still allows today"),
-        Allowance(
-            freed(session, plan.as_of, except_plan=plan.id) / worth, "verified cuts in other accounts have freed"
-        ),
-    )
-    return max(rounding, min(limits, key=_growth), key=_growth)
+    if target is not None:
+        limits = [_limit(plan, target - plan.budget_total, "the total that policy sets leaves")]
+    elif worth is None or not grows(plan, policy):
+        limits = [_limit(plan, rounding, "guardrails.max_budget_growth allows")]
+    else:
+        step = Decimal(str(policy.portfolio.account_step))
+        today = growth_today(session, plan.platform, plan.account_id, now=now, timezone=timezone, except_plan=plan.id)
+        others = freed(session, plan.as_of, except_plan=plan.id) / worth
+        limits = [
+            _limit(plan, _planned(plan), "its plan means to add"),
+            _limit(plan, (plan.budget_total - today) * step - today, "portfolio.account_step leaves for today"),
+            _limit(plan, others, "verified cuts in other accounts have freed"),
+        ]
+    tightest = min(limits, key=lambda limit: limit.growth)
+    return Allowance(max(tightest.growth, rounding), tightest.why)
 
 
 def unfunded(session: Session, plan: PlanRow, policy: Policy, *, now: datetime, timezone: str) -> str:
@@ -74,11 +75,7 @@ def unfunded(session: Session, plan: PlanRow, policy: Policy, *, now: datetime, 
     limit = allowance(session, plan, policy, now=now, timezone=timezone)
     if limit.covers(_planned(plan)):
         return ""
-    currency = plan.account["currency"]
-    return (
-        f"its daily total would rise by {_planned(plan):,.2f} {currency}; "
-        f"{limit.why} {max(limit.growth, Decimal(0)):,.2f} {currency}"
-    )
+    return f"its daily total would rise by {_planned(plan):,.2f} {plan.account['currency']}; {limit.why}"
 
 
 def freed(session: Session, as_of: date, *, except_plan: str) -> Decimal:
@@ -127,8 +124,8 @@ def _rounding(plan: PlanRow, policy: Policy) -> Decimal:
     return plan.budget_total * Decimal(str(policy.guardrails.max_budget_growth))
 
 
-def _growth(limit: Allowance) -> Decimal:
-    return limit.growth
+def _limit(plan: PlanRow, growth: Decimal, words: str) -> Allowance:
+    return Allowance(growth, f"{words} {max(growth, Decimal(0)):,.2f} {plan.account['currency']}")
 
 
 def _changes() -> Select[str, str, str, ActionStatus, int | None]:

@@ -56,7 +56,7 @@ def refusal(change: PlannedChange, room: Room, policy: GuardrailPolicy) -> str |
         )
     if change.growth > 0 and not room.allowance.covers(room.growth + change.growth):
         return (
-            f"the account's daily total would rise by {room.growth + change.growth}, but {room.allowance.why} only "
-            f"{room.allowance.growth:.6g} (a cut that should have paid for it did not take effect, or it is capped)"
+            f"the account's daily total would rise by {room.growth + change.growth}, but {room.allowance.why} "
+            "(a cut that should have paid for it did not take effect, or the total is capped)"
         )
     return None
