@@ -188,10 +188,10 @@ def check_base_url(base_url: str, platform: str) -> None:
 def _decoded(response: httpx.Response, plain: bool) -> tuple[object, bool]:
     """The JSON body and whether it is torn. 201 and 204 may come without a body; 200 with a promise of JSON may not.
 
-    Where plain text is expected, what did not begin as a JSON object is the body.
+    Where plain text is expected, it may be empty, and what did not begin as a JSON object is the body.
     """
     if not response.content:
-        return None, response.status_code == 200 and "json" in response.headers.get("content-type", "")
+        return None, not plain and response.status_code == 200 and "json" in response.headers.get("content-type", "")
     try:
         return response.json(), False
     except ValueError:  # JSON and UTF-8 errors alike; chaining it would carry the body along
