@@ -10,6 +10,7 @@ from stakazo_pipelines.vocabulary import Level
 
 async def list_level(client: ApiClient, account: Account, level: Level, *, parent_id: str = "") -> list[object]:
     """Rows as they came; of one parent where it is given (campaign groups have none but the account)."""
+    page_size = resource_of(level).page_size
     params: dict[str, restli.Value]
     if level is Level.AD:
         params = {"q": "criteria", "intendedStatuses": LISTED_STATES[level]}
@@ -20,5 +21,4 @@ async def list_level(client: ApiClient, account: Account, level: Level, *, paren
         if parent_id and level is Level.AD_GROUP:
             search["campaignGroup"] = {"values": [urns.urn(urns.GROUP, parent_id)]}
         params = {"q": "search", "search": search}
-    page_size = resource_of(level).page_size
     return await find(client, collection(account, level), params, page_size=page_size, account=account.id)

@@ -68,7 +68,8 @@ class Uploader:
             "uploadToken": token if isinstance(token, str) else "",
             "uploadedPartIds": tags,
         }
-        await self._client.send(_action(account, "videos", "finalizeUpload", {"finalizeUploadRequest": finish}))
+        request = _action(account, "videos", "finalizeUpload", {"finalizeUploadRequest": finish}, plain=True)
+        await self._client.send(request)
         return video
 
     async def _act(
@@ -104,8 +105,10 @@ class Uploader:
         return self._owners[account.id]
 
 
-def _action(account: Account, resource: str, action: str, body: object) -> ApiRequest:
-    return restli.post(resource, body, account=account.id, method="ACTION", params={"action": action}, repeatable=True)
+def _action(account: Account, resource: str, action: str, body: object, *, plain: bool = False) -> ApiRequest:
+    return restli.post(
+        resource, body, account=account.id, method="ACTION", params={"action": action}, repeatable=True, plain=plain
+    )
 
 
 def _text(row: Mapping[str, object], field: str, account: Account) -> str:

@@ -28,6 +28,7 @@ from stakazo_pipelines.platforms.linkedin.fields import (
     WITHOUT_CONVERSIONS,
     collection,
     key_of,
+    resource_of,
 )
 from stakazo_pipelines.platforms.linkedin.finders import get_one
 from stakazo_pipelines.platforms.linkedin.listing import list_level
@@ -155,6 +156,7 @@ class LinkedInAdPlatform:
     async def delete(self, account: Account, level: Level, entity_id: str) -> None:
         """Delete a draft; anything else LinkedIn deletes by itself once it is marked for it. See `delete_entity`."""
         _usable(account)
+        resource_of(level)
         try:
             entity = await self.read(account, level, entity_id)
         except NotFoundError:

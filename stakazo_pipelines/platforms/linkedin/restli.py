@@ -62,11 +62,15 @@ def post(
     method: str = "",
     params: Mapping[str, Value] | None = None,
     repeatable: bool = False,
+    plain: bool = False,
 ) -> ApiRequest:
-    """A write. `method` is Rest.li's own word where the verb does not say it (PARTIAL_UPDATE, …)."""
+    """A write. `method` is Rest.li's own word where the verb does not say it (PARTIAL_UPDATE, …).
+
+    `plain` where a success comes without a body.
+    """
     headers = {**HEADERS, "X-RestLi-Method": method} if method else HEADERS
     address = f"{path}?{query(params)}" if params else path
-    return ApiRequest("POST", address, account, json=body, headers=headers, repeatable=repeatable)
+    return ApiRequest("POST", address, account, json=body, headers=headers, repeatable=repeatable, plain=plain)
 
 
 def delete(path: str, *, account: str) -> ApiRequest:
