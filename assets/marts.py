@@ -52,9 +52,10 @@ class _Translator(DagsterDbtTranslator):
         if not unique_id.startswith("model."):
             return spec
         name = manifest["nodes"][unique_id]["name"]
-        sources = [source for source in manifest["parent_map"].get(unique_id, []) if source.startswith("source.")]
+        parents = manifest["parent_map"].get(unique_id, [])
+        sources = [one for one in parents if one.startswith("source.") and not one.endswith(".reporting")]  # policy's
         tables = ("model.", "seed.")
-        models = [parent for parent in manifest["parent_map"].get(unique_id, []) if parent.startswith(tables)]
+        models = [parent for parent in parents if parent.startswith(tables)]
         keys = [AssetKey(manifest["nodes"][model]["name"]) for model in models]
         if sources:
             raw = "entities" if name == "stg_entities" else "raw_insights"

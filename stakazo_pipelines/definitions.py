@@ -7,7 +7,7 @@ from dagster import Definitions, in_process_executor, load_assets_from_modules
 from assets import allocation, measurement
 from assets.ingest import IMPORTED_INSIGHTS, ingest_assets
 from assets.marts import dbt_resource, mart_assets
-from assets.publishing import publishing_assets
+from assets.publishing import funded_raises_asset, publishing_assets
 from resources import ClockResource, LakeResource, OperationsResource, PlatformsResource, PolicyResource
 from sensors.jobs import JOBS
 from sensors.schedules import SCHEDULES, SENSORS
@@ -25,6 +25,7 @@ defs = Definitions(
         mart_assets(_platforms, _dbt),
         *load_assets_from_modules([measurement, allocation]),
         *[asset for platform in _platforms for asset in publishing_assets(platform)],
+        funded_raises_asset(_platforms),
     ],
     # A process per step would cost seconds for steps of a tenth of one; parallelism comes from runs.
     executor=in_process_executor,

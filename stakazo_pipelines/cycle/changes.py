@@ -133,9 +133,7 @@ async def publish_waiting(
     reports: dict[str, PublishReport] = {}
     for platform in platforms:
         report = reports[platform.name] = PublishReport()
-        with operations.read() as session:
-            rows = approved_plans(session, platform.name, day)
-            waiting = {row.account_id: result_of(row) for row in rows if grows(row, policy)}
+        waiting = {plan.account_id: plan for plan in waiting_plans(operations, policy, platform.name, day)}
         if not waiting:
             continue
         publisher = _publisher(platform, operations, policy, now, sandbox=sandbox)
@@ -152,6 +150,12 @@ async def publish_waiting(
                 continue
             await _publish_when_funded(publisher, plan, report)
     return reports
+
+
+def waiting_plans(operations: Operations, policy: Policy, platform: str, day: date) -> list[PlanResult]:
+    """The approved plans of a day that other accounts have to pay for, not begun yet."""
+    with operations.read() as session:
+        return [result_of(row) for row in approved_plans(session, platform, day) if grows(row, policy)]
 
 
 async def _publish_when_funded(publisher: Publisher, plan: PlanResult, report: PublishReport) -> None:
