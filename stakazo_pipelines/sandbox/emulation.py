@@ -69,6 +69,8 @@ class FrontDesk:
 
     def _delivered(self, reply: Reply, transport: Mapping[str, Hit]) -> ASGIApp:
         body, headers = _bytes(reply.body), {**self._headers, **reply.headers}
+        if not body and "content-type" not in reply.headers:
+            headers.pop("content-type", None)  # nothing is not JSON
         if "truncated_json" in transport:
             body = body[: int(len(body) * transport["truncated_json"].number("share", 0.6))]
         if "slow_body" in transport:
