@@ -19,6 +19,7 @@ from stakazo_pipelines.platforms.http import ApiClient
 from stakazo_pipelines.platforms.port import Account, EntityChange, WriteOutcome
 from stakazo_pipelines.platforms.tiktok.calls import Row, post, read_by_ids
 from stakazo_pipelines.platforms.tiktok.changes import (
+    budget_value,
     by_target,
     check_change,
     has_fields,
@@ -70,6 +71,8 @@ class Writer:
         for at, change in enumerate(changes):
             try:
                 check_change(change)
+                if change.budget is not None:
+                    budget_value(change.budget, account.currency)
             except RejectedError as error:
                 errors[at] = error
             else:
