@@ -253,8 +253,7 @@ def test_the_same_media_twice_has_one_id(bench, kind):
 
     async def use(platform, account):
         content = bench.content[kind]
-        names = ("a.bin", "a.bin", "b.bin")
-        same = [await platform.upload(account, Media(kind, name, content)) for name in names]
+        same = [await platform.upload(account, Media(kind, "a.bin", content)) for _ in range(3)]
         return same, await platform.upload(account, Media(kind, "c.bin", content + b"other"))
 
     same, other = bench.run(use)
