@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -38,10 +38,14 @@ def serve_command(
 
 
 @contextmanager
-def running_sandbox(*, state: Path, seed: int, log: Path) -> Iterator[str]:
-    """A sandbox in a process of its own on a free loopback port; gives its URL and stops it at the end."""
+def running_sandbox(*, state: Path, seed: int, log: Path, platforms: Sequence[str] = ()) -> Iterator[str]:
+    """A sandbox in a process of its own on a free loopback port; gives its URL and stops it at the end.
+
+    `platforms` restricts a new world to some; none named: the world that was kept, else one on all.
+    """
     command = [sys.executable, "-m", "stakazo_pipelines.sandbox.server", "--port", "0", "--seed", str(seed)]
     command += ["--token", SANDBOX_TOKEN, "--state", str(state)]
+    command += ["--platforms", ",".join(platforms)] if platforms else []
     state.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module, no shell

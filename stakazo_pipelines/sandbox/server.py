@@ -178,8 +178,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--token", default="sandbox")
     parser.add_argument("--state", type=Path, default=None, help="event file; the world resumes from it")
+    parser.add_argument("--platforms", default="", help="a new world on these only, such as meta,linkedin")
     options = parser.parse_args(arguments)
-    serve(options.host, options.port, options.seed, options.token, options.state)
+    names = tuple(options.platforms.split(",")) if options.platforms else ()
+    config = WorldConfig(seed=options.seed, accounts=max(3, 2 * len(names)), platforms=names) if names else None
+    serve(options.host, options.port, options.seed, options.token, options.state, config=config)
 
 
 if __name__ == "__main__":
