@@ -131,7 +131,7 @@ async def _day_by_day(api: AdPlatform, days: list[date]) -> int:
 
 
 def _meta(calls: int, accounts: int) -> str:
-    """A read is a point of the account's score, which decays over 300 s; limited access allows 60 points, full 9,000."""
+    """A read is a point of the account's score, which decays over 300 s: limited access allows 60, full 9,000."""
     each = calls / accounts
     waits = [max(each - most, 0) / (most / 300) for most in (60, 9000)]
     return f"waits {waits[0]:,.0f} s (limited), {waits[1]:,.0f} s (full)"

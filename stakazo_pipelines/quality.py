@@ -1,12 +1,14 @@
 """Checks on frames, as pure functions: each returns the offending rows, so that an empty frame means all is well."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from stakazo_pipelines.vocabulary import Level
 
+READINESS_DAYS = 7  # how far back `readiness` looks
 NON_NEGATIVE = ("impressions", "clicks", "link_clicks", "spend", "conversions", "conversions_value", "reach")
 
 
@@ -53,25 +55,53 @@ def out_of_bounds(allocations: pl.DataFrame, *, step_cap: float, growth: float) 
 
 
 def readiness(
-    account_report: pl.DataFrame, ad_report: pl.DataFrame, *, day: date, tolerance: float, max_age_days: int
+    account_report: pl.DataFrame,
+    ad_report: pl.DataFrame,
+    *,
+    day: date,
+    tolerance: float,
+    max_age_days: int,
+    known: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Which accounts' data may be acted upon for `day`: platform, account_id, last_day, gap, ready, reason.
 
     An account is ready when its newest report day is at most `max_age_days` before `day` and, on every day given whose
     total was fetched separately (an import's was not), the ads' spend adds up to it. Give the recent days only.
+    `known` are rows of the newest entity snapshots: an account in them is not ready either while it reported nothing,
+    or while its budgets were not read since `day` ended in its zone, because its platform cannot be read.
     """
     keys = ["platform", "account_id"]
     accounts = account_report.group_by(keys).agg(last_day=pl.col("date_day").max())
+    if known is not None:
+        accounts = accounts.join(_unread_since(known, day), on=keys, how="full", coalesce=True)
+    else:
+        accounts = accounts.with_columns(read=pl.lit(None, dtype=pl.String))
     fetched = account_report.filter(pl.col("reported_level") == Level.ACCOUNT.value)
     ads = ad_report.join(fetched, on=[*keys, "date_day"], how="semi")
     gaps = unreconciled(fetched, ads, tolerance=tolerance).group_by(keys).agg(gap=pl.col("gap").max())
     age = (pl.lit(day) - pl.col("last_day")).dt.total_days()
     reason = (
-        pl.when(age > max_age_days)
+        pl.when(pl.col("last_day").is_null())
+        .then(pl.format("no report in the {} days up to {}", pl.lit(READINESS_DAYS), pl.lit(day)))
+        .when(age > max_age_days)
         .then(pl.format("last report is of {}, {} days before", "last_day", age))
+        .when(pl.col("read").is_not_null())
+        .then(pl.format("its budgets were last read on {}, before the day had ended", "read"))
         .when(pl.col("gap") > 0)
         .then(pl.format("ads and account totals differ by {} %", (pl.col("gap") * 100).round(1)))
         .otherwise(pl.lit(""))
     )
     joined = accounts.join(gaps, on=keys, how="left").with_columns(pl.col("gap").fill_null(0.0))
-    return joined.with_columns(reason=reason).with_columns(ready=pl.col("reason") == "").sort(keys)
+    return joined.with_columns(reason=reason, ready=reason == "").drop("read").sort(keys)
+
+
+def _unread_since(snapshots: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Each account, and in `read` when its snapshot was taken, if `day` had not ended in its zone by then."""
+    keys = ["platform", "account_id"]
+    newest = snapshots.group_by(keys).agg(pl.col("timezone").last(), pl.col("fetched_at").max())
+    told = [
+        None if row["fetched_at"].astimezone(ZoneInfo(row["timezone"])).date() > day
+        else f"{row['fetched_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        for row in newest.iter_rows(named=True)
+    ]  # fmt: skip
+    return newest.select(*keys, read=pl.Series(told, dtype=pl.String))

@@ -1,29 +1,49 @@
 """The closed loop without Dagster and dbt: the same reading, measuring, allocating and publishing, day after day.
 
-For trying a policy on many simulated days quickly. The marts are the one stage it leaves out: it takes the arms' days
-straight from the newest vintages.
+For trying a policy, or a platform's faults, on many simulated days quickly. The marts are the one stage it leaves out:
+it takes the arms' days straight from the newest vintages.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
 
 from stakazo_pipelines import marts
-from stakazo_pipelines.cycle.budgets import allocate_accounts, known_accounts, platform_ledgers
-from stakazo_pipelines.cycle.changes import decide, publish_day
+from stakazo_pipelines.currency import Rates
+from stakazo_pipelines.cycle.budgets import AccountKey, held_entities, known_accounts, platform_ledgers
+from stakazo_pipelines.cycle.changes import LAST_ZONE, PublishReport, decide, publish_day, publish_waiting
+from stakazo_pipelines.cycle.portfolio import PortfolioResult, allocate_portfolio
 from stakazo_pipelines.cycle.returns import learned_maturity
-from stakazo_pipelines.ingest import ingest_entities, ingest_insights, last_complete_day
-from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.decisions.candidate import Decision
+from stakazo_pipelines.decisions.record import current_stops
+from stakazo_pipelines.errors import PlatformError
+from stakazo_pipelines.ingest import (
+    REPORT_LEVELS,
+    IngestReport,
+    ingest_entities,
+    ingest_insights,
+    last_complete_day,
+    or_unread,
+)
+from stakazo_pipelines.lake import RAW_INSIGHTS_SCHEMA, Lake
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.operations import ActionStatus, Operations
+from stakazo_pipelines.operations.states import PlanStatus
 from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.policy import Policy
+from stakazo_pipelines.quality import READINESS_DAYS, readiness
 from stakazo_pipelines.vocabulary import Level
 
 # Measurement needs no more: the account's totals teach conversion delay, the others hold the budgets.
 _LEVELS = (Level.ACCOUNT, Level.CAMPAIGN, Level.AD_GROUP)
+_FIRST_ZONE = "Etc/GMT-14"  # far east: where days end first
+_READ = [name for name in RAW_INSIGHTS_SCHEMA if name != "native"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,92 +55,227 @@ class SimulatedDay:
     verified: int
 
 
-class Simulation:
-    """The loop on one platform; `now` tells the world's time, `advance` moves it a day on.
+@dataclass(frozen=True, slots=True)
+class DailyRun:
+    """What one day's cycle did. `entities` and `insights` tell by platform what was read, `unready` whose budgets stay.
 
-    `on_estimates` is shown each day's estimates before anything is changed.
+    `published` holds every publishing report in the order they were made, the second pass last; `unpublished` the
+    platforms that could not even be asked, and why.
     """
 
-    def __init__(
-        self,
-        platform: AdPlatform,
-        lake: Lake,
-        operations: Operations,
-        policy: Policy,
-        *,
-        now: Callable[[], datetime],
-        advance: Callable[[], None],
-        on_estimates: Callable[[Estimates], None] = lambda _: None,
-    ) -> None:
-        self._platform = platform
-        self._lake = lake
-        self._operations = operations
-        self._policy = policy
-        self._now = now
+    day: date
+    entities: Mapping[str, IngestReport]
+    insights: Mapping[str, IngestReport]
+    unready: Mapping[AccountKey, str]
+    estimates: Estimates
+    allocated: PortfolioResult
+    population: Population
+    published: Sequence[tuple[str, PublishReport]]
+    unpublished: Mapping[str, str]
+
+    @property
+    def statuses(self) -> list[ActionStatus]:
+        """What became of each change of the day, in its last report."""
+        plans = {plan.plan_id: plan for _, report in self.published for plan in report.plans}
+        sent = (plan for plan in plans.values() if plan.status is not PlanStatus.APPROVED)
+        return [action.status for plan in sent for action in plan.actions]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a cycle works with. `levels` are read each day, `sandbox` as in `Policy.autonomy_of`."""
+
+    platforms: Mapping[str, AdPlatform]
+    lake: Lake
+    operations: Operations
+    policy: Policy
+    rates: Rates
+    now: Callable[[], datetime]
+    levels: Sequence[Level] = REPORT_LEVELS
+    sandbox: bool = True
+    on_estimates: Callable[[Estimates], None] = lambda _: None
+
+    @property
+    def newest_day(self) -> date:
+        """The newest day that has ended in every zone."""
+        return last_complete_day(self.now(), LAST_ZONE)
+
+
+async def daily_run(
+    platforms: Mapping[str, AdPlatform],
+    lake: Lake,
+    operations: Operations,
+    policy: Policy,
+    *,
+    rates: Rates,
+    now: Callable[[], datetime],
+    day: date | None = None,
+    population: Population | None = None,
+    levels: Sequence[Level] = REPORT_LEVELS,
+    sandbox: bool = True,
+) -> DailyRun:
+    """Read what is new or due again, estimate, allocate over all accounts, decide, publish, and publish what waited.
+
+    `day` is the newest that has ended in every zone unless given; each account is read up to its own newest. A platform
+    that cannot be read or written leaves the others alone. `population` is fitted to the lake (empirical Bayes) where
+    none is given. Raises LakeError, MeasurementError, AllocationError.
+    """
+    desk = Desk(platforms, lake, operations, policy, rates, now, levels, sandbox)
+    entities, insights = await _read_due(desk)
+    run = await _decide_and_publish(desk, day or desk.newest_day, population)
+    return replace(run, entities=entities, insights=insights)
+
+
+class Simulation:
+    """The loop on one or more platforms; `advance` moves the world that they show a day on.
+
+    `on_estimates` of the desk is shown each day's estimates before anything is changed.
+    """
+
+    def __init__(self, desk: Desk, *, advance: Callable[[], None]) -> None:
+        self._desk = replace(desk, levels=_LEVELS)
         self._advance = advance
-        self._on_estimates = on_estimates
         self._population: tuple[date, Population] | None = None
 
-    async def load(self, *, history_days: int) -> date:
-        """Read the history; the newest complete day of all accounts."""
-        now = self._now()
-        accounts = await self._platform.accounts()
-        newest = min(last_complete_day(now, account.timezone) for account in accounts)
-        await ingest_entities(self._platform, self._lake, now=now)
-        await self._read([newest - timedelta(days=back) for back in range(history_days)], ages=None)
-        return newest
+    async def load(self, *, history_days: int) -> None:
+        """Read the history of every account up to its own newest day. Raises PlatformError: nothing runs without it."""
+        desk, now = self._desk, self._desk.now()
+        newest = last_complete_day(now, _FIRST_ZONE)
+        days = [newest - timedelta(days=back) for back in range(history_days)]
+        for platform in desk.platforms.values():
+            await ingest_entities(platform, desk.lake, now=now)
+            await ingest_insights(platform, desk.lake, days=days, ages=None, now=now, levels=desk.levels)
 
     async def run(self, days: int, *, history_days: int, on_day: Callable[[SimulatedDay], None]) -> None:
         """Decide, publish and advance, `days` times."""
-        newest = await self.load(history_days=history_days)
-        oldest_age = max(self._policy.ingest.reread_ages)
-        for _ in range(days):
-            on_day(await self._cycle(newest))
+        await self.load(history_days=history_days)
+        for number in range(days):
+            if number:
+                await _read_due(self._desk)
+            run = await _decide_and_publish(self._desk, self._desk.newest_day, self._newest_population())
+            if self._newest_population() is None:
+                self._population = (run.day, run.population)
+            statuses = run.statuses
+            on_day(SimulatedDay(run.day, len(statuses), statuses.count(ActionStatus.VERIFIED)))
             self._advance()
-            newest += timedelta(days=1)
-            await ingest_entities(self._platform, self._lake, now=self._now())
-            recent = [newest - timedelta(days=back) for back in range(oldest_age)]
-            await self._read(recent, ages=self._policy.ingest.reread_ages)
 
-    async def _read(self, days: Sequence[date], *, ages: Sequence[int] | None) -> None:
-        await ingest_insights(self._platform, self._lake, days=days, ages=ages, now=self._now(), levels=_LEVELS)
+    def _newest_population(self) -> Population | None:
+        """None when it is time to fit another."""
+        if self._population is None:
+            return None
+        fitted, population = self._population
+        refit = self._desk.policy.measurement.population_refit_days
+        return population if (self._desk.newest_day - fitted).days < refit else None
 
-    async def _cycle(self, day: date) -> SimulatedDay:
-        now, as_of, window = self._now(), day + timedelta(days=1), self._policy.measurement.window_days
-        since = as_of - timedelta(days=window)
-        arm_days, arms = marts.arm_days_of(
-            marts.aged(self._lake.newest("insights_ad_group", since=since, until=day).whole()),
-            marts.aged(self._lake.newest("insights_campaign", since=since, until=day).whole()),
-            self._lake.entities(as_of=now.date() + timedelta(days=1)).whole(),
-        )
-        maturity = learned_maturity(self._lake, day)
-        refit = self._policy.measurement.population_refit_days
-        if self._population is None or (day - self._population[0]).days >= refit:
-            fitted = fit_population(arm_days, maturity, as_of=as_of, window_days=window, seed=day.toordinal())
-            self._population = (day, fitted)
-        estimates = estimate(
-            arm_days=arm_days,
-            arms=arms,
-            as_of=as_of,
-            maturity=maturity,
-            population=self._population[1],
-            settings=self._policy.measurement,
-        )
-        self._on_estimates(estimates)
-        accounts = known_accounts(self._lake, now.date() + timedelta(days=1))
-        allocated = allocate_accounts(
-            estimates,
-            arms,
-            self._policy,
-            day,
-            accounts=accounts,
-            ledgers=platform_ledgers(self._operations, accounts, now=now),
-            unready={},
-        )
-        _, decisions = decide(self._operations, allocated.frame, self._policy, day=day, now=now)
-        report = await publish_day(
-            self._platform, self._operations, self._policy, decisions, day=day, now=self._now, sandbox=True
-        )
-        actions = [action for plan in report.plans for action in plan.actions]
-        verified = sum(action.status is ActionStatus.VERIFIED for action in actions)
-        return SimulatedDay(day, len(actions), verified)
+
+_Reports = Mapping[str, IngestReport]
+
+
+async def _read_due(desk: Desk) -> tuple[_Reports, _Reports]:
+    """Entities and insights of the days that are new or due again, by platform, all platforms at the same time."""
+    now, rules = desk.now(), desk.policy.ingest
+    newest = last_complete_day(now, _FIRST_ZONE)
+    asked = [newest - timedelta(days=back) for back in range(max(rules.reread_ages) + 1)]
+    days, ages = [day for day in asked if day >= rules.first_day], rules.reread_ages
+
+    async def one(platform: AdPlatform) -> tuple[IngestReport, IngestReport]:
+        entities = await or_unread(ingest_entities(platform, desk.lake, now=now))
+        reading = ingest_insights(platform, desk.lake, days=days, ages=ages, now=now, levels=desk.levels)
+        return entities, await or_unread(reading)
+
+    both = await asyncio.gather(*map(one, desk.platforms.values()))
+    entities, insights = zip(*both, strict=True)
+    return dict(zip(desk.platforms, entities, strict=True)), dict(zip(desk.platforms, insights, strict=True))
+
+
+async def _decide_and_publish(desk: Desk, day: date, population: Population | None) -> DailyRun:
+    now, lake, operations, policy = desk.now(), desk.lake, desk.operations, desk.policy
+    arm_days, arms = _arm_days(desk, day)
+    as_of, window, maturity = day + timedelta(days=1), policy.measurement.window_days, learned_maturity(lake, day)
+    population = population or fit_population(arm_days, maturity, as_of=as_of, window_days=window, seed=day.toordinal())
+    estimates = estimate(
+        arm_days=arm_days,
+        arms=arms,
+        as_of=as_of,
+        maturity=maturity,
+        population=population,
+        settings=policy.measurement,
+    )
+    desk.on_estimates(estimates)
+    accounts = known_accounts(lake, _tomorrow(now))
+    unready = _unready(desk, day)
+    allocated = allocate_portfolio(
+        estimates,
+        arms,
+        policy,
+        day,
+        accounts=accounts,
+        ledgers=platform_ledgers(operations, accounts, now=now),
+        unready=unready,
+        rates=desk.rates,
+        sandbox=desk.sandbox,
+        held=held_entities(operations, accounts, now=now),
+        stops=current_stops(operations),
+    )
+    _, decisions = decide(operations, allocated.frame, policy, day=day, now=now)
+    published, unpublished = await _publish(desk, day, decisions)
+    return DailyRun(day, {}, {}, unready, estimates, allocated, population, published, unpublished)
+
+
+async def _publish(
+    desk: Desk, day: date, decisions: tuple[Decision, ...]
+) -> tuple[list[tuple[str, PublishReport]], dict[str, str]]:
+    """Each platform in turn, then what waited for money that another one has freed; and what could not be asked."""
+    published: list[tuple[str, PublishReport]] = []
+    unpublished: dict[str, str] = {}
+    named: dict[str, Any] = {"day": day, "now": desk.now, "sandbox": desk.sandbox}
+    for name, platform in desk.platforms.items():
+        try:
+            report = await publish_day(platform, desk.operations, desk.policy, decisions, rates=desk.rates, **named)
+        except PlatformError as error:
+            unpublished[name] = str(error)
+        else:
+            published.append((name, report))
+    second = await publish_waiting(list(desk.platforms.values()), desk.operations, desk.policy, **named)
+    return [*published, *second.items()], unpublished
+
+
+def _arm_days(desk: Desk, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """As `marts.arm_days`, from the newest vintages."""
+    since = day - timedelta(days=desk.policy.measurement.window_days - 1)
+    ad_groups, campaigns = (
+        marts.aged(desk.lake.newest(f"insights_{level}", since=since, until=day, columns=_READ).whole())
+        for level in (Level.AD_GROUP, Level.CAMPAIGN)
+    )
+    return marts.arm_days_of(ad_groups, campaigns, desk.lake.entities(as_of=_tomorrow(desk.now())).whole())
+
+
+def _unready(desk: Desk, day: date) -> dict[AccountKey, str]:
+    """Accounts whose data may not be acted upon, and why. Without ads read there is nothing to reconcile with."""
+    since = day - timedelta(days=READINESS_DAYS - 1)
+    finest = Level.AD if Level.AD in desk.levels else Level.ACCOUNT
+    account, ads = (
+        desk.lake.newest(f"insights_{level}", since=since, until=day, columns=_READ)
+        .whole()
+        .with_columns(reported_level=pl.lit(level.value))
+        for level in (Level.ACCOUNT, finest)
+    )
+    verdicts = readiness(
+        account,
+        ads,
+        day=day,
+        tolerance=desk.policy.ingest.reconciliation_tolerance,
+        max_age_days=desk.policy.measurement.stale_after_days,
+        known=desk.lake.entities(as_of=_tomorrow(desk.now())).whole(),
+    )
+    return {
+        (platform, account_id): reason
+        for platform, account_id, reason in verdicts.filter(~pl.col("ready"))
+        .select("platform", "account_id", "reason")
+        .iter_rows()
+    }
+
+
+def _tomorrow(now: datetime) -> date:
+    """A snapshot taken at `now` may be filed under the next day: that of the account's zone."""
+    return now.date() + timedelta(days=1)

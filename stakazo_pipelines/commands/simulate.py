@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,10 +20,11 @@ from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.operations import open_operations
+from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.platforms.registry import open_platform
 from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
-from stakazo_pipelines.simulation import SimulatedDay, Simulation
+from stakazo_pipelines.simulation import Desk, SimulatedDay, Simulation
 
 
 def simulate(
@@ -61,39 +63,42 @@ def simulate_world(
     history_days: int,
     on_day: Callable[[SimulatedDay], None] = lambda _: None,
 ) -> SimulationResult:
-    """Run the loop on a world of its own in a temporary folder."""
+    """Run the loop on a world of its own, on the policy's platforms, in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="stakazo-") as folder:
         home = Path(folder)
-        with running_sandbox(state=home / "sandbox.jsonl", seed=seed, log=home / "sandbox.log") as url:
+        fresh = {"state": home / "sandbox.jsonl", "log": home / "sandbox.log"}
+        with running_sandbox(seed=seed, platforms=policy.platforms, **fresh) as url:
             world, settings = SandboxWorld(url), Settings(sandbox_url=url, home=home, database_url=None)
             operations = open_operations(settings.operations_url)
             started = present(url)
-            held: list[bool] = []
+            rates, held = load_rates(), list[bool]()
 
             def score(estimates: Estimates) -> None:
                 held.extend(intervals_that_hold(estimates.frame, world.truth()))
 
             async def play() -> None:
-                platform = open_platform("meta", base_url=url, token=settings.token("meta"))
-                try:
-                    loop = Simulation(
-                        platform,
+                async with AsyncExitStack() as opened:
+                    platforms: dict[str, AdPlatform] = {}
+                    for name in policy.platforms:
+                        platforms[name] = open_platform(name, base_url=url, token=settings.token(name))
+                        opened.push_async_callback(platforms[name].aclose)
+                    desk = Desk(
+                        platforms,
                         Lake(home / "lake"),
                         operations,
                         policy,
+                        rates,
                         now=lambda: present(url),
-                        advance=world.advance_day,
                         on_estimates=score,
                     )
+                    loop = Simulation(desk, advance=world.advance_day)
                     await loop.run(days, history_days=history_days, on_day=on_day)
-                finally:
-                    await platform.aclose()
 
             try:
                 asyncio.run(play())
                 first = started.date()
                 last, currency = first + timedelta(days=days - 1), policy.portfolio.reporting_currency
-                found = results(world, first, last, rates=load_rates(), currency=currency)
+                found = results(world, first, last, rates=rates, currency=currency)
                 changes = sent_and_verified(operations, since=started)
                 return SimulationResult(found, changes, coverage=sum(held) / len(held) if held else float("nan"))
             finally:

@@ -1,6 +1,6 @@
 """The checks give back exactly the rows that offend."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 from hypothesis import given
@@ -113,3 +113,31 @@ def test_ads_that_were_not_fetched_beside_the_account_make_it_unready():
 
 def test_no_report_at_all_makes_nobody_ready():
     assert ready(report(), report()) == {}
+
+
+def snapshots(*rows: tuple[str, str, datetime]) -> pl.DataFrame:
+    """Rows of (account, time zone, when its snapshot was taken)."""
+    columns = ("account_id", "timezone", "fetched_at")
+    return pl.DataFrame([dict(zip(columns, row, strict=True)) | {"platform": "meta"} for row in rows])
+
+
+def ready_with(known: pl.DataFrame) -> dict[str, str]:
+    rows = report(("a", 0, 10.0))
+    verdicts = readiness(rows, rows, day=DAY, tolerance=0.01, max_age_days=3, known=known)
+    return dict(verdicts.select("account_id", "reason").iter_rows())
+
+
+def test_an_account_that_exists_but_reported_nothing_lately_is_not_ready():
+    noon = datetime(2026, 6, 30, 12, tzinfo=UTC)
+    assert ready_with(snapshots(("a", "UTC", noon), ("b", "UTC", noon))) == {
+        "a": "",
+        "b": "no report in the 7 days up to 2026-06-29",
+    }
+
+
+def test_budgets_that_were_not_read_since_the_day_ended_are_not_acted_upon():
+    midnight = datetime(2026, 6, 30, tzinfo=UTC)
+    assert ready_with(snapshots(("a", "Europe/Berlin", midnight))) == {"a": ""}
+    assert ready_with(snapshots(("a", "America/New_York", midnight))) == {
+        "a": "its budgets were last read on 2026-06-30 00:00 UTC, before the day had ended"
+    }
