@@ -36,9 +36,8 @@ _FACET = ("campaigns", urns.CAMPAIGN)  # for ad groups and ads
 class InsightsReader:
     """Answers InsightsQueries through one client."""
 
-    def __init__(self, client: ApiClient, *, metrics: Sequence[str] = METRICS) -> None:
+    def __init__(self, client: ApiClient) -> None:
         self._client = client
-        self._metrics = metrics
         self._widths: dict[tuple[object, ...], int] = {}
 
     async def read(self, query: InsightsQuery) -> InsightsResult:
@@ -118,7 +117,7 @@ class InsightsReader:
     ) -> list[object]:
         """All metrics of a span. Raises TooMuchDataError also for an answer so long that it may have been cut."""
         parts = []
-        for metrics in field_groups(self._metrics, by_member=bool(query.breakdowns)):
+        for metrics in field_groups(METRICS, by_member=bool(query.breakdowns)):
             params = {**_range("DAILY", since, until, _pivots(query)), facet: values}
             reply = await self._client.send(_request(params, query.account, [*KEY_FIELDS, *metrics]))
             rows = elements(reply, ANALYTICS, query.account.id)

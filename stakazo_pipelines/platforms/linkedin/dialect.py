@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 from stakazo_pipelines.errors import PlatformError, TooMuchDataError
 from stakazo_pipelines.platforms.http.messages import ApiReply, ApiRequest, Usage
-from stakazo_pipelines.platforms.linkedin.errors import PARAMETER_CODES, error_from
+from stakazo_pipelines.platforms.linkedin.errors import error_from, is_known
 
 ANALYTICS = "adAnalytics"
 DAILY_LIMIT = 101  # serviceErrorCode of the daily limits; they end at 00:00 UTC
@@ -23,13 +23,13 @@ class LinkedInDialect:
     name = "linkedin"
 
     def error(self, request: ApiRequest, reply: ApiReply) -> PlatformError | None:
-        """A refused report without one of the parameter codes may be too large: it is to be split, then shows."""
+        """A report refused without a code that says why may be too large: whether it is, splitting it shows."""
         if reply.status < 400:
             return None
         error = error_from(
             reply.body, status=reply.status, request_id=_request_id(reply.headers), wait=_wait(request, reply)
         )
-        if reply.status == 400 and _is_report(request) and error.code not in PARAMETER_CODES:
+        if reply.status == 400 and _is_report(request) and not is_known(error.code):
             return TooMuchDataError(
                 error.message, "linkedin", error.code, error.subcode, error.request_id, error.status
             )

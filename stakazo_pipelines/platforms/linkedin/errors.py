@@ -19,11 +19,6 @@ from stakazo_pipelines.errors import (
 
 CONFLICT = 409
 ONLY_DRAFTS = "DELETE_ALLOWED_ONLY_FOR_DRAFT_STATUS"
-# What a request did wrong in its own words; none of these can mean that the answer would be too large.
-PARAMETER_CODES = frozenset(
-    {"PARAM_INVALID", "QUERY_PARAM_NOT_ALLOWED", "FIELD_INVALID", "VERSION_MISSING", "INVALID_VALUE_FOR_FIELD"}
-    | {"MISSING_FIELD", "FIELD_NOT_ALLOWED", "FIELD_VALUE_DOES_NOT_EXIST", "MULTIPLE_VALIDATIONS_FAILED"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,11 @@ _BY_CODE: Mapping[str, Verdict] = (
     | dict.fromkeys(("TIMEOUT", "UNDER_MAINTENANCE", "FAILED_TO_RETRIEVE_AUDIENCE_SIZE"), _PASSING)
     | {"CONFLICT": _BY_STATUS[CONFLICT], "NONEXISTENT_VERSION": _BY_STATUS[426]}
 )
+
+
+def is_known(code: str) -> bool:
+    """Whether the code says what is wrong."""
+    return code in _BY_CODE
 
 
 def verdict(code: str, status: int) -> Verdict:

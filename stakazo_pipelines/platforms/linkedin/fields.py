@@ -15,7 +15,7 @@ from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Where the entities of a level live. `states` is the field that holds the owner's status."""
+    """Where the entities of a level live. `status` is the field that holds the owner's word."""
 
     path: str
     kind: str  # of its URNs

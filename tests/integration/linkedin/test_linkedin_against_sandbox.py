@@ -115,6 +115,19 @@ def test_a_range_too_large_is_split_down_to_campaigns_and_complete(sandbox, make
     assert sum("adAnalytics" in call for call in small.requests) > 8
 
 
+def test_metrics_asked_for_in_parts_make_the_same_rows(sandbox, monkeypatch):
+    whole = sandbox.insights().rows
+    monkeypatch.setattr(analytics, "MOST_FIELDS", 5)
+    before = len(sandbox.requests)
+    parts = sandbox.insights()
+    assert parts.quarantined == ()
+    assert sorted(sandbox.keys(parts.rows)) == sorted(sandbox.keys(whole))
+    assert {(row.day, row.ad_id): row.native for row in parts.rows} == {
+        (row.day, row.ad_id): row.native for row in whole
+    }
+    assert sum("adAnalytics" in call for call in sandbox.requests[before:]) == 4
+
+
 def test_reading_what_does_not_exist_is_not_found(sandbox):
     for level in (Level.CAMPAIGN, Level.AD_GROUP, Level.AD, Level.CREATIVE):
         with pytest.raises(NotFoundError):
