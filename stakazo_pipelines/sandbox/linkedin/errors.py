@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NEW_SHAPE = frozenset(["adAccounts", "adCampaignGroups", "adCampaigns"])
+_BY_RESOURCE = frozenset([400, 403, 404, 409, 422])  # all other statuses come from the gateway, in the legacy shape
 _INVALID_PARAM = "Invalid param. Please see errorDetails for more information."
 
 
@@ -35,11 +36,11 @@ class LinkedInError(Exception):
         self.service_code, self.inputs = service_code, tuple(inputs)
 
     def body(self, resource: str) -> dict[str, Any]:
-        """The JSON of the resource's generation. Both carry the code; only the newer one explains inputs."""
+        """The JSON of the resource's generation. Both may carry a code; only the newer one explains inputs."""
         body: dict[str, Any] = {"message": self.message, "status": self.status}
         if self.code:
             body["code"] = self.code
-        if resource not in NEW_SHAPE:
+        if resource not in NEW_SHAPE or self.status not in _BY_RESOURCE:
             return {**body, "serviceErrorCode": self.service_code}
         if self.inputs:
             body["errorDetailType"] = "com.linkedin.common.error.BadRequest"
@@ -106,12 +107,12 @@ def no_permission(what: str) -> LinkedInError:
 
 def day_throttle() -> LinkedInError:
     text = "Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached."
-    return LinkedInError(429, "TOO_MANY_REQUESTS", text, service_code=101)
+    return LinkedInError(429, "", text, service_code=101)
 
 
 def data_throttle() -> LinkedInError:
     text = "The data request limit has been exceeded. Please reduce the amount of data requested and try again later."
-    return LinkedInError(429, "TOO_MANY_REQUESTS", text, service_code=101)
+    return LinkedInError(429, "", text, service_code=101)
 
 
 _SERVER = {

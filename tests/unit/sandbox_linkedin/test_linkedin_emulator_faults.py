@@ -25,17 +25,19 @@ def analytics(api: Any) -> httpx.Response:
 @pytest.mark.parametrize(
     ("kind", "options", "status", "code"),
     [
-        ("throttle", {}, 429, "TOO_MANY_REQUESTS"),
+        ("throttle", {}, 429, None),
         ("server_error", {}, 500, "INTERNAL_SERVER_ERROR"),
         ("server_error", {"status": 503}, 503, "UNDER_MAINTENANCE"),
         ("expired_token", {}, 401, "EXPIRED_ACCESS_TOKEN"),
         ("permission_lost", {}, 403, "ACCESS_DENIED"),
     ],
 )
-def test_faults_answer_in_linkedins_words(api: Any, kind: str, options: dict[str, Any], status: int, code: str) -> None:
+def test_faults_answer_in_linkedins_words(
+    api: Any, kind: str, options: dict[str, Any], status: int, code: str | None
+) -> None:
     api.fault(kind, times=1, **options)
     body = api.get("adAccounts", "q=search").json()
-    assert (body["status"], body["code"]) == (status, code)
+    assert (body["status"], body.get("code")) == (status, code)
     assert api.get("adAccounts", "q=search").status_code == 200
 
 
@@ -47,7 +49,11 @@ def test_a_broken_gateway_answers_with_a_page(api: Any) -> None:
 
 def test_calls_are_throttled_by_the_day_and_reports_by_their_values(api: Any) -> None:
     api.fault("throttle")
-    assert "DAY limit" in api.get("adAccounts", "q=search").json()["message"]
+    assert api.get("adAccounts", "q=search").json() == {
+        "serviceErrorCode": 101,
+        "message": "Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached.",
+        "status": 429,
+    }
     assert "data request limit" in analytics(api).json()["message"]
 
 
