@@ -97,11 +97,12 @@ class Params:
             raise invalid(f"{self._here}{name}: Not a valid boolean.")
         return value in ("true", "1")
 
-    def names(self, name: str, *, most: int | None = None) -> list[str] | None:
-        """A list of texts, None when not given. Numbers count as texts."""
+    def names(self, name: str, *, most: int | None = None, lone: bool = False) -> list[str] | None:
+        """A list of texts, None when not given. Numbers count as texts; `lone` takes a bare word as a list of it."""
         if not self.given(name):
             return None
-        value = self._structure(name)
+        value = self._values[name]
+        value = [value] if lone and isinstance(value, str) and value.isidentifier() else self._structure(name)
         if not isinstance(value, list) or any(isinstance(item, dict | list) for item in value):
             raise invalid(f"{self._here}{name}: Not a valid array of strings.")
         if most is not None and not 1 <= len(value) <= most:
@@ -122,6 +123,7 @@ class Params:
         if not self.given(name):
             return []
         value = self._structure(name)
+        value = [value] if isinstance(value, dict) else value
         items = [parsed(item, name) if isinstance(item, str) else item for item in value if isinstance(value, list)]
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in items):
             raise invalid(f"{self._here}{name}: Not a valid array of objects.")
@@ -151,7 +153,7 @@ class Params:
 
 
 def parsed(text: str, name: str) -> Any:
-    """JSON. The lists of a widely used connector come as Python writes them, single-quoted: taken as well."""
+    """JSON. Objects of a widely used connector come as Python writes them, single-quoted: taken as well."""
     try:
         return json.loads(text)
     except ValueError:

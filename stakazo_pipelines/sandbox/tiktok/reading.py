@@ -43,7 +43,12 @@ AD_CONTENT = (
     *("impression_tracking_url", "click_tracking_url", "aigc_disclosure_type", "display_name", "app_name"),
     *("avatar_icon_web_url", "card_id", "catalog_id", "product_set_id", "playable_url", "dark_post_status"),
 )
-_SWITCHES = frozenset({"comment_disabled", "share_disabled", "video_download_disabled", "is_hfss"})
+UNCHANGED = {  # what changeable fields are when nothing is said of them
+    **dict.fromkeys(CHANGEABLE),
+    **dict.fromkeys(("comment_disabled", "share_disabled", "video_download_disabled", "is_hfss"), False),
+    "skip_learning_phase": False,
+    "pacing": "PACING_MODE_SMOOTH",
+}
 
 
 def stamp(at: datetime | None) -> str | None:
@@ -130,8 +135,8 @@ def ad_group_row(directory: Directory, group: AdGroup) -> dict[str, Any]:
     bid = None if group.bid_amount is None else to_wire(group.bid_amount, account)
     start = group.start_time or group.created_at
     return {
-        **dict.fromkeys((*FIXED, *CHANGEABLE)),
-        **dict.fromkeys(_SWITCHES, False),
+        **dict.fromkeys(FIXED),
+        **UNCHANGED,
         "promotion_type": "WEBSITE",
         "placement_type": "PLACEMENT_TYPE_AUTOMATIC",
         "placements": ["PLACEMENT_TIKTOK"],
@@ -139,8 +144,6 @@ def ad_group_row(directory: Directory, group: AdGroup) -> dict[str, Any]:
         "click_attribution_window": "SEVEN_DAYS",
         "view_attribution_window": "ONE_DAY",
         "attribution_event_count": "EVERY",
-        "pacing": "PACING_MODE_SMOOTH",
-        "skip_learning_phase": False,
         **{name: native.get(name) for name in (*FIXED, *CHANGEABLE) if native.get(name) is not None},
         **targeting_row(group),
         "advertiser_id": account.id,

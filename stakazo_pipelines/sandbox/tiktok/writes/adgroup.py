@@ -12,6 +12,7 @@ from stakazo_pipelines.sandbox.tiktok.reading import (
     CHANGEABLE,
     FIXED,
     TARGETING,
+    UNCHANGED,
     ad_group_budget_mode,
     ad_group_row,
     campaign_budget_mode,
@@ -91,8 +92,8 @@ class AdGroups:
         changes |= {"start_time": start, "end_time": end}
         terms.check_pacing(params, optimised=self._directory.holds_budget(campaign))
         terms.check_frequency(params, campaign_row(self._directory, campaign)["objective_type"])
-        native = {**dict.fromkeys(CHANGEABLE), **params.raw(CHANGEABLE)}
-        changes["native"] = {name: value for name, value in native.items() if group.native.get(name) != value}
+        native = {**UNCHANGED, **params.raw(CHANGEABLE)}
+        changes["native"] = {name: value for name, value in native.items() if value != shown[name]}
         changes = {
             name: value
             for name, value in changes.items()
