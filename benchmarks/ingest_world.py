@@ -82,12 +82,20 @@ def sandbox_process(config: WorldConfig) -> Iterator[SandboxProcess]:
 
 
 def _serve(config: Mapping[str, Any]) -> None:
+    from stakazo_pipelines.sandbox.linkedin import LinkedInOptions
     from stakazo_pipelines.sandbox.meta import MetaOptions
     from stakazo_pipelines.sandbox.server import serve
+    from stakazo_pipelines.sandbox.tiktok import TikTokOptions
 
     world = WorldConfig.from_json(dict(config))
     with suppress(KeyboardInterrupt):
-        serve(config=world, today=world.today_limit, meta=MetaOptions(point_limit=10**9))
+        serve(
+            config=world,
+            today=world.today_limit,
+            meta=MetaOptions(point_limit=10**9),
+            tiktok=TikTokOptions(level=None),
+            linkedin=LinkedInOptions(daily_calls=10**9, calls={}, value_limit=10**12),
+        )
 
 
 if __name__ == "__main__":
