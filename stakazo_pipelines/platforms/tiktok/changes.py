@@ -95,19 +95,6 @@ def status_body(level: Level, status: EntityStatus, ids: Sequence[str]) -> Mappi
     return body
 
 
-def in_rounds(changes: Mapping[int, EntityChange]) -> Sequence[Mapping[int, EntityChange]]:
-    """The changes in order, no entity twice in one round."""
-    rounds: list[dict[int, EntityChange]] = []
-    seen: dict[tuple[Level, str], int] = {}
-    for at, change in changes.items():
-        turn = seen.get((change.level, change.id), 0)
-        seen[change.level, change.id] = turn + 1
-        if turn == len(rounds):
-            rounds.append({})
-        rounds[turn][at] = change
-    return rounds
-
-
 def _check_holds(change: EntityChange, period: BudgetPeriod, current: Mapping[str, object], currency: str) -> None:
     """Raises RejectedError unless the entity holds a budget of the same period."""
     try:

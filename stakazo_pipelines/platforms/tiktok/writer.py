@@ -1,6 +1,6 @@
 """Updates: fields one entity a call, statuses up to 20 ids a call; each change is sent once.
 
-It is sent again only where TikTok says by a code that nothing was written, or where one bad id spoiled a whole batch.
+It is sent again only where TikTok says by a code that nothing was written, or alone where a batch refused it.
 """
 
 import dataclasses
@@ -17,13 +17,13 @@ from stakazo_pipelines.errors import (
 )
 from stakazo_pipelines.platforms.http import ApiClient
 from stakazo_pipelines.platforms.port import Account, EntityChange, WriteOutcome
+from stakazo_pipelines.platforms.settling import rounds
 from stakazo_pipelines.platforms.tiktok.calls import Row, post, read_by_ids
 from stakazo_pipelines.platforms.tiktok.changes import (
     budget_value,
     by_target,
     check_change,
     has_fields,
-    in_rounds,
     needs_current,
     status_body,
     update_body,
@@ -77,8 +77,9 @@ class Writer:
                 errors[at] = error
             else:
                 sound[at] = change
-        for some in in_rounds(sound):
-            errors |= await self._round(account, some)
+        positions = list(sound)
+        for some in rounds(list(sound.values()), size=max(len(sound), 1)):
+            errors |= await self._round(account, {positions[index]: sound[positions[index]] for index in some})
         return [WriteOutcome(change, errors.get(at)) for at, change in enumerate(changes)]
 
     async def _round(self, account: Account, changes: Mapping[int, EntityChange]) -> Errors:
@@ -123,20 +124,21 @@ class Writer:
         return found, errors
 
     async def _statuses(self, account: Account, level: Level, status: EntityStatus, ids: Mapping[int, str]) -> Errors:
-        """One call; one by one where a refusal concerned the whole batch."""
+        """One call for all; then each refused one alone, because a batch refuses in words and a single call by code."""
         path = f"{kind_of(level).path}/status/update/"
         try:
             data = await self._send(account, path, status_body(level, status, list(ids.values())))
         except _OF_ONE as error:
-            if len(ids) == 1:
-                return dict.fromkeys(ids, error)
-            errors: Errors = {}
-            for at, one in ids.items():
-                errors |= await self._statuses(account, level, status, {at: one})
-            return errors
+            errors: Errors = dict.fromkeys(ids, error)
         except PlatformError as error:
             return dict.fromkeys(ids, error)
-        return _refused(data, level, ids)
+        else:
+            errors = _refused(data, level, ids)
+        if len(ids) > 1:
+            for at in [at for at, error in errors.items() if isinstance(error, _OF_ONE)]:
+                del errors[at]
+                errors |= await self._statuses(account, level, status, {at: ids[at]})
+        return errors
 
     async def _send(self, account: Account, path: str, body: Mapping[str, object]) -> Row:
         return await settled(self._client, lambda: post(self._client, path, body, account=account.id))

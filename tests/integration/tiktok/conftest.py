@@ -20,7 +20,7 @@ UNTIL = date(2026, 6, 29)
 SINCE = UNTIL - timedelta(27)
 CONFIG = WorldConfig(
     seed=11,
-    history_days=40,
+    history_days=32,
     accounts=2,
     campaigns=6,
     ad_groups=14,
@@ -102,3 +102,9 @@ def make_sandbox():
 @pytest.fixture
 def sandbox():
     return Sandbox()
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """What the ads of an undisturbed sandbox report."""
+    return Sandbox().insights()

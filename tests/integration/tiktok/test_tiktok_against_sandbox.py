@@ -115,11 +115,11 @@ def test_what_deleted_ads_spent_stays_in_the_reports(sandbox):
     assert sandbox.sums(sandbox.insights().rows) == sandbox.sums(whole.rows)
 
 
-def test_more_ids_than_a_report_may_hold_come_by_asynchronous_report(sandbox, make_sandbox):
+def test_more_ids_than_a_report_may_hold_come_by_asynchronous_report(make_sandbox, whole):
     tiny = make_sandbox(report_ids=5)
     result = tiny.insights()
-    assert sorted(sandbox.keys(result.rows)) == sorted(sandbox.keys(sandbox.insights().rows))
-    assert sandbox.sums(result.rows) == sandbox.sums(sandbox.insights().rows)
+    assert sorted(tiny.keys(result.rows)) == sorted(tiny.keys(whole.rows))
+    assert tiny.sums(result.rows) == tiny.sums(whole.rows)
     assert "POST /report/task/create/" in tiny.requests
 
 

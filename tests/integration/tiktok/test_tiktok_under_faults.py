@@ -21,17 +21,17 @@ def raised(group):
     return Budget(Money(group.budget.money.amount * 2, group.budget.money.currency), group.budget.period)
 
 
-def test_a_throttle_is_waited_out(sandbox, make_sandbox):
+def test_a_throttle_is_waited_out(sandbox, whole):
     sandbox.fault("throttle", "report", times=2)
-    assert sandbox.sums(sandbox.insights().rows) == sandbox.sums(make_sandbox().insights().rows)
+    assert sandbox.sums(sandbox.insights().rows) == sandbox.sums(whole.rows)
     assert sandbox.slept
 
 
 @pytest.mark.parametrize("kind", ["server_error", "truncated_json", "timeout", "response_lost"])
-def test_a_passing_fault_of_a_read_is_repeated(sandbox, kind, make_sandbox):
+def test_a_passing_fault_of_a_read_is_repeated(sandbox, kind, whole):
     more = {"seconds": 0} if kind == "timeout" else {}
     sandbox.fault(kind, "report", times=2, **more)
-    assert sandbox.sums(sandbox.insights().rows) == sandbox.sums(make_sandbox().insights().rows)
+    assert sandbox.sums(sandbox.insights().rows) == sandbox.sums(whole.rows)
     assert sandbox.slept
 
 
@@ -51,16 +51,14 @@ def test_a_write_of_unknown_outcome_is_sent_once(sandbox, kind):
     assert sum(call.startswith("POST") for call in sandbox.requests) == 1
 
 
-def test_of_a_partly_failed_batch_each_outcome_is_true(sandbox):
-    groups = sandbox.entities(Level.AD_GROUP)
-    sandbox.fault("partial_batch", times=1)
-    turn = {group.id: EntityStatus.PAUSED for group in groups}
-    changes = [EntityChange(Level.AD_GROUP, group.id, group.account_id, status=turn[group.id]) for group in groups]
+@pytest.mark.parametrize("level", [Level.CAMPAIGN, Level.AD_GROUP, Level.AD])
+def test_what_a_batch_refused_is_tried_alone(sandbox, level):
+    entities = sandbox.entities(level)
+    sandbox.fault("partial_batch")
+    changes = [EntityChange(level, one.id, one.account_id, status=EntityStatus.PAUSED) for one in entities]
     outcomes = sandbox.run(lambda tiktok, account: tiktok.update(account, changes))
-    after = {group.id: group.status for group in sandbox.entities(Level.AD_GROUP)}
-    assert any(outcome.error for outcome in outcomes)
-    for outcome in outcomes:
-        assert outcome.error or after[outcome.change.id] is EntityStatus.PAUSED
+    assert [outcome.error for outcome in outcomes] == [None] * len(changes)
+    assert {one.status for one in sandbox.entities(level)} == {EntityStatus.PAUSED}
 
 
 def test_an_expired_token_is_told_and_never_shown(sandbox, caplog):
@@ -83,8 +81,7 @@ def test_a_lost_permission_is_told_at_once(sandbox):
 
 
 @pytest.mark.parametrize("kind", ["malformed_row", "retyped_field", "missing_field"])
-def test_one_spoilt_row_is_quarantined_and_the_others_are_kept(sandbox, kind):
-    whole = sandbox.insights()
+def test_one_spoilt_row_is_quarantined_and_the_others_are_kept(sandbox, kind, whole):
     sandbox.fault(kind, "report", times=1, rows="one", **({"value": "abc"} if kind != "missing_field" else {}))
     spoilt = sandbox.insights()
     assert len(spoilt.quarantined) == 1
@@ -107,15 +104,14 @@ def test_one_spoilt_entity_is_quarantined_and_the_others_are_kept(sandbox, kind)
     assert len(spoilt.entities) == len(whole) - 1
 
 
-def test_a_new_field_changes_nothing(sandbox, make_sandbox):
+def test_a_new_field_changes_nothing(sandbox, whole):
     sandbox.fault("new_field", "report")
-    assert sandbox.sums(sandbox.insights().rows) == sandbox.sums(make_sandbox().insights().rows)
+    assert sandbox.sums(sandbox.insights().rows) == sandbox.sums(whole.rows)
 
 
 @pytest.mark.parametrize("kind", ["duplicated_page", "missing_page"])
-def test_a_page_that_comes_twice_or_not_at_all_is_made_up_for(sandbox, kind, monkeypatch):
+def test_a_page_that_comes_twice_or_not_at_all_is_made_up_for(sandbox, kind, whole, monkeypatch):
     monkeypatch.setattr("stakazo_pipelines.platforms.tiktok.calls.PAGE_SIZE", 100)
-    whole = sandbox.insights()
     sandbox.fault(kind, "report", times=1)
     again = sandbox.insights()
     assert sorted(sandbox.keys(again.rows)) == sorted(sandbox.keys(whole.rows))
@@ -131,9 +127,8 @@ def test_a_failed_report_is_started_again_and_a_stuck_one_given_up(make_sandbox)
         tiny.insights(since=tiny.until)
 
 
-def test_no_schedule_of_passing_faults_loses_or_doubles_a_row(sandbox, monkeypatch):
+def test_no_schedule_of_passing_faults_loses_or_doubles_a_row(sandbox, whole, monkeypatch):
     monkeypatch.setattr("stakazo_pipelines.platforms.tiktok.calls.PAGE_SIZE", 200)
-    whole = sandbox.insights(Level.AD)
     kinds = (
         "server_error",
         "truncated_json",

@@ -63,6 +63,17 @@ def test_the_app_of_a_live_token_names_itself_and_only_the_token_is_the_header(t
     assert "secret" not in second.url.params
 
 
+def test_the_apps_secret_never_shows(tiktok, ok):
+    with pytest.raises(AuthError) as caught:
+        tiktok.run(
+            lambda _: ok(code=40101, message="app-secret-01 and tok-0123456789 do not match"),
+            lambda platform: platform.accounts(),
+            token="123:app-secret-01:tok-0123456789",
+        )
+    assert "app-secret-01" not in str(caught.value)
+    assert "tok-0123456789" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("code", "kind"), [(40002, RejectedError), (40101, AuthError)])
 def test_a_bare_token_that_tiktok_does_not_take_says_what_is_missing(tiktok, ok, code, kind):
     with pytest.raises(kind, match="app_id:secret:access_token"):

@@ -188,23 +188,23 @@ def test_statuses_go_out_twenty_ids_a_call_by_target(tiktok, update):
     assert sorted(sent) == [("DISABLE", 4), ("DISABLE", 20), ("ENABLE", 6)]
 
 
-def test_ad_groups_may_fail_one_by_one(tiktok, update, ok):
+def test_ad_groups_may_fail_one_by_one_and_those_are_tried_alone(tiktok, update, ok):
     def write(path, body):
-        return ok(
-            {
-                "adgroup_ids": ["1", "3"],
-                "status": "DISABLE",
-                "error_list": [{"adgroup_id": "2", "error_message": "adgroup 2 is under review"}],
-            },
-            code=20001,
-            message="Partial success",
-        )
+        ids = body["adgroup_ids"]
+        if ids == ["2"]:
+            return ok(code=40002, message="adgroup 2 is under review")
+        if ids == ["5"]:
+            return None
+        refused = [{"adgroup_id": one, "error_message": "no"} for one in ("2", "5")]
+        return ok({"adgroup_ids": ["1", "3"], "error_list": refused}, code=20001, message="Partial success")
 
-    changes = [group(str(n), status=EntityStatus.PAUSED) for n in (1, 2, 3, 4)]
+    changes = [group(str(n), status=EntityStatus.PAUSED) for n in (1, 2, 3, 4, 5)]
     errors = update(*changes, write=write)
-    assert [type(error) for error in errors] == [type(None), RejectedError, type(None), UnknownOutcomeError]
-    assert errors[1].message == "ad_group 2: adgroup 2 is under review"
+    kinds = [type(None), RejectedError, type(None), UnknownOutcomeError, type(None)]
+    assert [type(error) for error in errors] == kinds
+    assert "adgroup 2 is under review" in errors[1].message
     assert tiktok.bodies("adgroup/status/update/")[0]["allow_partial_success"] is True
+    assert [body["adgroup_ids"] for body in tiktok.bodies("adgroup/status/update/")[1:]] == [["2"], ["5"]]
 
 
 def test_one_bad_campaign_does_not_hold_up_the_others(tiktok, update, ok):
