@@ -6,7 +6,7 @@ it takes the arms' days straight from the newest vintages.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -70,8 +70,9 @@ class DailyRun:
     estimates: Estimates
     allocated: PortfolioResult
     population: Population
-    published: Sequence[tuple[str, PublishReport]]
-    unpublished: Mapping[str, str]
+    decisions: tuple[Decision, ...]
+    published: Sequence[tuple[str, PublishReport]] = ()
+    unpublished: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def statuses(self) -> list[ActionStatus]:
@@ -121,7 +122,7 @@ async def daily_run(
     none is given. Raises LakeError, MeasurementError, AllocationError.
     """
     desk = Desk(platforms, lake, operations, policy, rates, now, levels, sandbox)
-    entities, insights = await _read_due(desk)
+    entities, insights = await read_due(desk)
     run = await _decide_and_publish(desk, day or desk.newest_day, population)
     return replace(run, entities=entities, insights=insights)
 
@@ -151,7 +152,7 @@ class Simulation:
         await self.load(history_days=history_days)
         for number in range(days):
             if number:
-                await _read_due(self._desk)
+                await read_due(self._desk)
             run = await _decide_and_publish(self._desk, self._desk.newest_day, self._newest_population())
             if self._newest_population() is None:
                 self._population = (run.day, run.population)
@@ -168,10 +169,10 @@ class Simulation:
         return population if (self._desk.newest_day - fitted).days < refit else None
 
 
-_Reports = Mapping[str, IngestReport]
+Reports = Mapping[str, IngestReport]
 
 
-async def _read_due(desk: Desk) -> tuple[_Reports, _Reports]:
+async def read_due(desk: Desk) -> tuple[Reports, Reports]:
     """Entities and insights of the days that are new or due again, by platform, all platforms at the same time."""
     now, rules = desk.now(), desk.policy.ingest
     newest = last_complete_day(now, _FIRST_ZONE)
@@ -189,6 +190,13 @@ async def _read_due(desk: Desk) -> tuple[_Reports, _Reports]:
 
 
 async def _decide_and_publish(desk: Desk, day: date, population: Population | None) -> DailyRun:
+    run = decide_day(desk, day, population)
+    published, unpublished = await publish_decisions(desk, day, run.decisions)
+    return replace(run, published=published, unpublished=unpublished)
+
+
+def decide_day(desk: Desk, day: date, population: Population | None) -> DailyRun:
+    """Estimate, allocate and put the decisions on record, from what the lake holds; no platform is asked."""
     now, lake, operations, policy = desk.now(), desk.lake, desk.operations, desk.policy
     arm_days, arms = _arm_days(desk, day)
     as_of, window, maturity = day + timedelta(days=1), policy.measurement.window_days, learned_maturity(lake, day)
@@ -218,11 +226,10 @@ async def _decide_and_publish(desk: Desk, day: date, population: Population | No
         stops=current_stops(operations),
     )
     _, decisions = decide(operations, allocated.frame, policy, day=day, now=now)
-    published, unpublished = await _publish(desk, day, decisions)
-    return DailyRun(day, {}, {}, unready, estimates, allocated, population, published, unpublished)
+    return DailyRun(day, {}, {}, unready, estimates, allocated, population, decisions)
 
 
-async def _publish(
+async def publish_decisions(
     desk: Desk, day: date, decisions: tuple[Decision, ...]
 ) -> tuple[list[tuple[str, PublishReport]], dict[str, str]]:
     """Each platform in turn, then what waited for money that another one has freed; and what could not be asked."""
