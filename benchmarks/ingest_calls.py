@@ -117,7 +117,8 @@ def _pulls(platform: str, sandbox: SandboxProcess, days: int) -> list[Pull]:
             counted(f"(c) {name}", lambda pull=pull: pull(sandbox.url, SANDBOX_TOKEN, since, UNTIL))  # type: ignore[misc]  # a default binds the loop's variable
             for name, pull in SDKS[platform].items()
         ]
-        pulls.append(counted(f"(a) our daily re-reading of {len(ages)} days", port(again), len(ages)))
+        due = sum(age <= days for age in ages)
+        pulls.append(counted(f"(a) our daily re-reading of {due} days", port(again), due))
         return pulls
 
 

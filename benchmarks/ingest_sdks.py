@@ -3,7 +3,6 @@
 Each function takes (base URL, token, since, until), asks for every account that the token sees, and counts the rows.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -76,9 +75,7 @@ def _tiktok(page_size: int | None) -> Sdk:
         configuration.host = url
         client = tiktok.ApiClient(configuration)
         reports = tiktok.ReportingApi(client)
-        headers = {"Access-Token": token}
-        # The SDK's own call for this insists on an app's id and secret.
-        listed = requests.get(f"{url}/open_api/v1.3/oauth2/advertiser/get/", headers=headers, timeout=60).json()
+        listed = tiktok.AuthenticationApi(client).oauth2_advertiser_get("1", "secret", token)
         size = {"page_size": page_size} if page_size else {}
 
         def rows_of(advertiser: str, level: str, dimension: str, start: date, end: date) -> int:
@@ -88,7 +85,7 @@ def _tiktok(page_size: int | None) -> Sdk:
                     "BASIC", token, advertiser_id=advertiser, data_level=level, dimensions=[dimension, "stat_time_day"],
                     metrics=_TIKTOK_MEASURES, start_date=str(start), end_date=str(end), page=page, **size,
                 )  # fmt: skip
-                data = answer.data if isinstance(answer.data, dict) else json.loads(json.dumps(answer.data))
+                data = answer["data"]
                 rows += len(data["list"])
                 pages, page = data["page_info"]["total_page"], page + 1
             return rows
