@@ -60,9 +60,13 @@ _WITHOUT_TWIN = frozenset([
 _VIRAL = frozenset(f"viral{name[0].upper()}{name[1:]}" for name in _WITH_VIRAL_TWIN)
 # What sandbox ads never do is 0 on every row.
 ZEROS = (_WITH_VIRAL_TWIN | _WITHOUT_TWIN | _VIRAL) - {*COUNTS, *SOCIAL, ENGAGEMENTS}
-# Known names without a value here: ratios of what never happens, and the size of audiences.
-ABSENT = frozenset(["averageDwellTime", "audiencePenetration", "costPerQualifiedLead",
-                    "costInLocalCurrencyPerPaidQualifiedLead"])  # fmt: skip
+# Known names without a value here: ratios of what never happens, the size of audiences, and what earlier versions
+# of the API had (public connectors still ask for it).
+ABSENT = frozenset([
+    "averageDwellTime", "audiencePenetration", "costPerQualifiedLead", "costInLocalCurrencyPerPaidQualifiedLead",
+    "approximateUniqueImpressions", "averageDailyReachMetrics", "averagePreviousSevenDayReachMetrics",
+    "averagePreviousThirtyDayReachMetrics",
+])  # fmt: skip
 METRICS = frozenset([*COUNTS, *MONEY, *SOCIAL, ENGAGEMENTS, *ZEROS, *ABSENT])
 NOT_BY_MEMBER = frozenset(["conversionValueInLocalCurrency", REACH, "audiencePenetration", "cardImpressions",
                            "cardClicks", "viralCardImpressions", "viralCardClicks"])  # fmt: skip
