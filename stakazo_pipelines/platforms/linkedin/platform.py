@@ -10,6 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.guards import check_usable
 from stakazo_pipelines.platforms.http import ApiClient, BearerAuth, PacingRule, RetryRule
 from stakazo_pipelines.platforms.linkedin import restli
 from stakazo_pipelines.platforms.linkedin.accounts import list_accounts
@@ -116,14 +117,14 @@ class LinkedInAdPlatform:
 
     async def entities(self, account: Account, level: Level) -> EntitiesResult:
         """Every entity of the level but deleted ones; archived ones too. Creatives are what the ads show."""
-        _usable(account)
+        check_usable(account, "linkedin")
         if level is Level.CREATIVE:
             return parse_contents(await list_level(self._client, account, Level.AD), account)
         return parse_entities(await list_level(self._client, account, level), level, account)
 
     async def read(self, account: Account, level: Level, entity_id: str) -> Entity:
         """One entity as it is now, deleted or not. Raises NotFoundError, MalformedError."""
-        _usable(account)
+        check_usable(account, "linkedin")
         if level is Level.CREATIVE:
             return await self._contents.read(account, entity_id)
         path = f"{collection(account, level)}/{restli.encode(key_of(level, entity_id))}"
@@ -138,24 +139,24 @@ class LinkedInAdPlatform:
 
     async def insights(self, query: InsightsQuery) -> InsightsResult:
         """Daily rows; see `InsightsReader`. By country there is no conversions' value (`without_conversions`)."""
-        _usable(query.account)
+        check_usable(query.account, "linkedin")
         return await self._insights.read(query)
 
     async def create(self, account: Account, draft: EntityDraft, *, validate_only: bool = False) -> str:
         """See `Creator`. The tag is added to the entity's name. Raises RejectedError for `validate_only`."""
-        _usable(account)
+        check_usable(account, "linkedin")
         if validate_only:
             raise RejectedError("LinkedIn validates nothing without creating it", "linkedin")
         return await self._creator.create(account, draft)
 
     async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
         """See `BatchWriter`: errors stand in the outcomes, so that what was written is never lost sight of."""
-        _usable(account)
+        check_usable(account, "linkedin")
         return await self._writer.update(account, changes)
 
     async def delete(self, account: Account, level: Level, entity_id: str) -> None:
         """Delete a draft; anything else LinkedIn deletes by itself once it is marked for it. See `delete_entity`."""
-        _usable(account)
+        check_usable(account, "linkedin")
         resource_of(level)
         try:
             entity = await self.read(account, level, entity_id)
@@ -165,7 +166,7 @@ class LinkedInAdPlatform:
 
     async def upload(self, account: Account, media: Media) -> str:
         """The URN by which posts refer to it; the same bytes give the same URN while this object lives."""
-        _usable(account)
+        check_usable(account, "linkedin")
         return await self._uploader.upload(account, media)
 
     async def aclose(self) -> None:
@@ -178,8 +179,3 @@ class LinkedInAdPlatform:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _usable(account: Account) -> None:
-    if account.problem:
-        raise RejectedError(f"account {account.id} cannot be worked on: {account.problem}", "linkedin")

@@ -11,6 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.guards import check_usable
 from stakazo_pipelines.platforms.http import ApiClient, ApiRequest, BearerAuth, PacingRule, RetryRule
 from stakazo_pipelines.platforms.meta.batch import BatchWriter
 from stakazo_pipelines.platforms.meta.changes import BATCH, BUDGET_LEVELS
@@ -118,7 +119,7 @@ class MetaAdPlatform:
 
     async def entities(self, account: Account, level: Level) -> EntitiesResult:
         """Every entity of the level but deleted ones (Meta lists those never); archived ones too."""
-        _usable(account)
+        check_usable(account, "meta")
         path = f"{account_node(account)}/{edge_of(level)}"
         params = {"fields": ENTITY_FIELDS[level]}
         if level in LISTED_STATES:
@@ -128,7 +129,7 @@ class MetaAdPlatform:
 
     async def read(self, account: Account, level: Level, entity_id: str) -> Entity:
         """One entity as it is now, deleted or not. Raises NotFoundError, MalformedError."""
-        _usable(account)
+        check_usable(account, "meta")
         edge_of(level)
         row = await read_node(self._client, _id(entity_id), ENTITY_FIELDS[level], account=account.id)
         try:
@@ -141,22 +142,22 @@ class MetaAdPlatform:
 
     async def insights(self, query: InsightsQuery) -> InsightsResult:
         """Daily rows; see `InsightsReader`. By hour no purchases are reported (`capabilities.without_conversions`)."""
-        _usable(query.account)
+        check_usable(query.account, "meta")
         return await self._insights.read(query)
 
     async def create(self, account: Account, draft: EntityDraft, *, validate_only: bool = False) -> str:
         """See `Creator`. The tag is added to the entity's name."""
-        _usable(account)
+        check_usable(account, "meta")
         return await self._creator.create(account, draft, validate_only=validate_only)
 
     async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
         """See `BatchWriter`: errors stand in the outcomes, so that what was written is never lost sight of."""
-        _usable(account)
+        check_usable(account, "meta")
         return await self._writer.update(account, changes)
 
     async def delete(self, account: Account, level: Level, entity_id: str) -> None:
         """Delete; fine when it is deleted or gone already. Raises RejectedError when Meta refuses."""
-        _usable(account)
+        check_usable(account, "meta")
         edge_of(level)
         try:
             await self._client.send(ApiRequest("DELETE", _id(entity_id), account.id, repeatable=True))
@@ -174,7 +175,7 @@ class MetaAdPlatform:
 
     async def upload(self, account: Account, media: Media) -> str:
         """The hash by which creatives refer to the picture; the same bytes give the same hash."""
-        _usable(account)
+        check_usable(account, "meta")
         if media.kind not in self.capabilities.media:
             raise RejectedError(f"{media.name}: a {media.kind} cannot be uploaded", "meta")
         path = f"{account_node(account)}/adimages"
@@ -196,11 +197,6 @@ class MetaAdPlatform:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _usable(account: Account) -> None:
-    if account.problem:
-        raise RejectedError(f"account {account.id} cannot be worked on: {account.problem}", "meta")
 
 
 def _id(entity_id: str) -> str:

@@ -10,6 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.guards import check_usable
 from stakazo_pipelines.platforms.http import ApiClient, HeaderTokenAuth, PacingRule, RetryRule
 from stakazo_pipelines.platforms.port import (
     Account,
@@ -112,7 +113,7 @@ class TikTokAdPlatform:
 
     async def entities(self, account: Account, level: Level) -> EntitiesResult:
         """Every entity of the level that is not deleted. Creatives are the different contents that the ads show."""
-        _usable(account)
+        check_usable(account, "tiktok")
         listed = Level.AD if level is Level.CREATIVE else level
         rule = {"filtering": {"primary_status": NOT_DELETED}}
         rows = await read_list(self._client, f"{kind_of(listed).path}/get/", rule, account=account.id)
@@ -121,7 +122,7 @@ class TikTokAdPlatform:
 
     async def read(self, account: Account, level: Level, entity_id: str) -> Entity:
         """One entity as it is now, deleted or not. Raises NotFoundError, MalformedError."""
-        _usable(account)
+        check_usable(account, "tiktok")
         if level is Level.CREATIVE:
             shown = (await self.entities(account, level)).entities
             return _only([one for one in shown if one.id == entity_id], account, level, entity_id)
@@ -141,24 +142,24 @@ class TikTokAdPlatform:
 
     async def insights(self, query: InsightsQuery) -> InsightsResult:
         """Daily rows; see `InsightsReader`."""
-        _usable(query.account)
+        check_usable(query.account, "tiktok")
         return await self._insights.read(query)
 
     async def create(self, account: Account, draft: EntityDraft, *, validate_only: bool = False) -> str:
         """See `Creator`. The tag is added to the entity's name. Raises RejectedError when only to be validated."""
-        _usable(account)
+        check_usable(account, "tiktok")
         if validate_only:
             raise RejectedError("TikTok cannot validate without creating", "tiktok")
         return await self._creator.create(account, draft)
 
     async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
         """See `Writer`: errors stand in the outcomes, so that what was written is never lost sight of."""
-        _usable(account)
+        check_usable(account, "tiktok")
         return await self._writer.update(account, changes)
 
     async def delete(self, account: Account, level: Level, entity_id: str) -> None:
         """Delete; fine when it is deleted or gone already. Raises RejectedError when TikTok refuses."""
-        _usable(account)
+        check_usable(account, "tiktok")
         kind = kind_of(level)
         body = status_body(level, EntityStatus.DELETED, [_id(entity_id)])
         path = f"{kind.path}/status/update/"
@@ -184,7 +185,7 @@ class TikTokAdPlatform:
 
     async def upload(self, account: Account, media: Media) -> str:
         """The image_id or video_id by which ads show the media; the same bytes give the same id."""
-        _usable(account)
+        check_usable(account, "tiktok")
         return await upload(self._client, account, media)
 
     async def aclose(self) -> None:
@@ -197,11 +198,6 @@ class TikTokAdPlatform:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _usable(account: Account) -> None:
-    if account.problem:
-        raise RejectedError(f"account {account.id} cannot be worked on: {account.problem}", "tiktok")
 
 
 def _only(found: Sequence[Entity], account: Account, level: Level, entity_id: str) -> Entity:
