@@ -55,7 +55,7 @@ retyped_field    quarantined                      quarantined                 - 
 new_field        untouched                        untouched                   -                           -
 duplicated_page  retried / MalformedError         read again / MalformedError    -                        -
 missing_page     retried / MalformedError         read again / MalformedError    -                        -
-partial_batch    -                                -                           RejectedError               -
+partial_batch    -                                -                           made                        -
 async_failed     asked again / ReportFailedError  -                           -                           -
 async_stuck      ReportFailedError                -                           -                           -
 write_lost       -                                -                           unverified                  unverified
