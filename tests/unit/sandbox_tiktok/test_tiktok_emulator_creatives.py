@@ -49,7 +49,8 @@ def test_an_image_is_one_object_and_a_video_a_list(api: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "fields", "code"),
     [(png(1, 1), {"image_signature": "0" * 32}, 40900), (b"GIF89a", {}, 40908), (b"", {}, 40906),
-     (png(4000, 4000), {}, 40907), (png(1, 1), {"image_signature": ""}, 40002), (png(1, 1), {"file_name": "x" * 101}, 40002),
+     (png(4000, 4000), {}, 40907), (png(1, 1), {"image_signature": ""}, 40002),
+     (png(1, 1), {"file_name": "x" * 101}, 40002),
      (png(1, 1), {"upload_type": "UPLOAD_BY_FILE_ID", "file_id": "9"}, 40905),
      (png(1, 1), {"upload_type": "UPLOAD_BY_URL", "image_url": "ftp://x"}, 40903)],
 )  # fmt: skip
@@ -98,8 +99,9 @@ def test_a_new_ad_shows_what_was_written_and_is_under_review(api: Any) -> None:
     ("fields", "code", "word"),
     [({"video_id": "v999"}, 40053, "v999"), ({"video_id": None}, 40002, "video_id"),
      ({"image_ids": ["none"]}, 40002, "none"), ({"identity_id": ""}, 40002, "identity_id"),
-     ({"identity_type": "BC_AUTH_TT"}, 40002, "identity_authorized_bc_id"), ({"ad_text": "服" * 51}, 40002, "ad_text"),
-     ({"ad_format": "SINGLE_IMAGE", "video_id": None}, 40002, "image_ids"), ({"ad_format": "POEM"}, 40002, "ad_format")],
+     ({"identity_type": "BC_AUTH_TT"}, 40002, "identity_authorized_bc_id"),
+     ({"ad_text": "服" * 51}, 40002, "ad_text"), ({"ad_format": "POEM"}, 40002, "ad_format"),
+     ({"ad_format": "SINGLE_IMAGE", "video_id": None}, 40002, "image_ids")],
 )  # fmt: skip
 def test_ads_that_tiktok_would_refuse(api: Any, fields: dict[str, Any], code: int, word: str) -> None:
     with pytest.raises(AssertionError) as info:

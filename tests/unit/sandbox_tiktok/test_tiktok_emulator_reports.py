@@ -37,8 +37,13 @@ def test_rows_equal_the_worlds_report_as_texts(api: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "name"), [("AUCTION_ADVERTISER", "advertiser_id"), ("AUCTION_CAMPAIGN", "campaign_id"), ("AUCTION_ADGROUP", "adgroup_id")]
-)  # fmt: skip
+    ("level", "name"),
+    [
+        ("AUCTION_ADVERTISER", "advertiser_id"),
+        ("AUCTION_CAMPAIGN", "campaign_id"),
+        ("AUCTION_ADGROUP", "adgroup_id"),
+    ],
+)
 def test_every_level_adds_up_to_the_same(api: Any, level: str, name: str) -> None:
     ads = rows(api, metrics=COUNTS)
     found = rows(api, data_level=level, dimensions=[name, "stat_time_day"], metrics=COUNTS)

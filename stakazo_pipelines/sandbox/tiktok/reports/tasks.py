@@ -98,7 +98,7 @@ class Tasks:
         if kind == "CSV_STRING":
             return Answer(None, file=self._file(task), headers={"content-type": _MEDIA[kind]})
         suffix = "csv" if kind == "CSV_DOWNLOAD" else "xlsx"
-        name = f"{task.params.get('file_name') or task.id}.{suffix}"
+        name = f"{str(task.params.get('file_name', '')).strip() or task.id}.{suffix}"
         url = f"{call.base_url}/open_api/v1.3{FILES}?task_id={task.id}"
         return Answer({"download_url": url, "file_name": name, "output_format": kind})
 

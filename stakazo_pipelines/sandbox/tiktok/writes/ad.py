@@ -23,6 +23,8 @@ _PATCHABLE = (
     *("identity_type", "identity_id", "identity_authorized_bc_id", "video_id", "image_ids", "music_id"),
     *("tiktok_item_id", "ad_text"),
 )
+# What the official SDK sends with every ad, asked or not.
+_UNSAID = {"deeplink_type": "NORMAL", "aigc_disclosure_type": "NOT_DECLARED"}
 _SHOWN = ("video_id", "image_ids", "tiktok_item_id")
 _REVIEW = timedelta(hours=1)
 
@@ -92,10 +94,12 @@ class Ads:
             raise invalid(f"ad_id: Ad {ad.id} does not belong to ad group {group.id}.")
         given = item.raw(AD_CONTENT)
         if patch:
-            stray = [name for name in given if name not in _PATCHABLE]
+            before = content(self._directory, ad)
+            said = {name: value for name, value in given.items() if value != before.get(name, _UNSAID.get(name))}
+            stray = [name for name in said if name not in _PATCHABLE]
             if stray:
                 raise invalid(f"{', '.join(stray)}: Not supported with patch_update.")
-            given = content(self._directory, ad) | given
+            given = before | said
         self._check(Params(given), given, account, group)
         name = checked_name(item, "ad_name") if item.given("ad_name") else ad.name
         return ad, name, given
