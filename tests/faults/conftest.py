@@ -1,0 +1,244 @@
+"""A tiny world of three platforms and the daily run upon it, in memory: each bench is a fresh copy of one template.
+
+Waits take no time. A process may be killed at any request; a new one goes on with the same lake and database.
+"""
+
+import asyncio
+import copy
+import os
+import re
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy.engine import make_url
+
+from stakazo_pipelines.currency import load_rates
+from stakazo_pipelines.cycle import changes
+from stakazo_pipelines.ingest import ingest_entities, ingest_insights
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.operations import open_operations
+from stakazo_pipelines.platforms.registry import PLATFORMS
+from stakazo_pipelines.policy import IngestPolicy, Policy
+from stakazo_pipelines.publishing.publisher import Publisher
+from stakazo_pipelines.sandbox.linkedin import LinkedInOptions
+from stakazo_pipelines.sandbox.meta import MetaOptions
+from stakazo_pipelines.sandbox.server import create_app
+from stakazo_pipelines.sandbox.tiktok import TikTokOptions
+from stakazo_pipelines.sandbox.world import World, WorldConfig
+from stakazo_pipelines.simulation import Desk, daily_run
+
+NAMES = ("meta", "tiktok", "linkedin")
+START = datetime(2026, 6, 29, 16, tzinfo=UTC)
+HISTORY = 16  # days in a preloaded lake
+CONFIG = WorldConfig(
+    seed=17, start=START, history_days=40, accounts=3, campaigns=6, ad_groups=9, ads=12,
+    today_limit=START + timedelta(days=3), platforms=NAMES,
+)  # fmt: skip
+POLICY = Policy(platforms=NAMES, ingest=IngestPolicy(reread_ages=(1, 2, 14)))
+_PAGE = re.compile(rb"(?<![^?&])(limit|page_size|pageSize)=\d+")
+
+
+class Killed(BaseException):
+    """The process is gone: no code of ours may catch this."""
+
+
+@dataclass
+class Kill:
+    """At the request `at` (1 is the next one) the process ends: before it goes out, or when it was `done`.
+
+    `cancelled` ends it as Ctrl-C does, by cancelling, else at once.
+    """
+
+    at: int
+    done: bool
+    cancelled: bool
+
+
+class _Wire(httpx.AsyncBaseTransport):
+    """Calls the application in memory. With `rows` every page is asked for that small, whatever the adapter wants."""
+
+    def __init__(self, bench: "Bench") -> None:
+        self._bench = bench
+        self._inner = httpx.ASGITransport(bench.app)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        bench = self._bench
+        if bench.rows:
+            raw = _PAGE.sub(rb"\g<1>=%d" % bench.rows, request.url.raw_path)
+            request.url = request.url.copy_with(raw_path=raw)
+        bench.sent += 1
+        kill = bench.kill
+        dies = kill is not None and bench.sent >= kill.at
+        if dies and not (kill.done and bench.sent == kill.at):
+            await bench.die()
+        response = await self._inner.handle_async_request(request)
+        if dies:
+            await response.aread()
+            await bench.die()
+        return response
+
+
+class Bench:
+    """The world behind all adapters, a lake and a database. `run` is one process: it opens them and uses them."""
+
+    current: "Bench"  # one at a time
+
+    def __init__(self, template: "Template", folder: Path, *, rows: int = 0, small_reports: bool = False) -> None:
+        folder.mkdir()
+        Bench.current = self
+        self.world = copy.deepcopy(template.world)
+        self.waited = 0.0
+        self.offset = timedelta()
+        small = {"sync_rows": 15} if small_reports else {}
+        self.app = create_app(
+            self.world,
+            token="EAAfaultsTOKEN0123456789",
+            meta=MetaOptions(clock=lambda: self.waited, **small),
+            tiktok=TikTokOptions(clock=lambda: self.waited, **({"report_ids": 3} if small_reports else {})),
+            linkedin=LinkedInOptions(clock=lambda: self.waited, **({"element_limit": 20} if small_reports else {})),
+        )
+        self.kernel = self.app.state.kernel
+        self.rows, self.kill, self.sent, self.deaths = rows, None, 0, 0
+        self.lake = Lake(folder / "lake")
+        if template.lake is not None:
+            shutil.copytree(template.lake, folder / "lake", copy_function=os.link)
+        shutil.copyfile(template.database, folder / "operations.db")
+        self.database = make_url(f"sqlite:///{folder / 'operations.db'}")
+        self.operations = open_operations(self.database)
+        self.policy, self.began = POLICY, self.world.now
+        self.journal_from = len(self.world.journal)
+        self.population, self.rates = template.population, load_rates()
+        self._main: asyncio.Task[Any] | None = None
+
+    @property
+    def writes(self) -> list[Any]:
+        """What was written through an API since the bench was made."""
+        return [write for write in self.world.journal[self.journal_from :] if write.actor == "api"]
+
+    async def sleep(self, seconds: float) -> None:
+        self.waited += seconds
+        await asyncio.sleep(0)
+
+    def wall(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    def kill_at(self, at: int, *, done: bool, cancelled: bool) -> None:
+        self.kill = Kill(at, done, cancelled)
+
+    async def die(self) -> None:
+        if self.kill.cancelled:
+            self._main.cancel()
+            await asyncio.Event().wait()
+        raise Killed
+
+    def run(self, use: Callable[[Desk], Awaitable[Any]]) -> Any:
+        """One process. None when it was killed; the next one comes when the lock of the dead one has run out."""
+
+        async def main() -> Any:
+            self._main = asyncio.current_task()
+            async with AsyncExitStack() as opened:
+                platforms = {}
+                for name in NAMES:
+                    platforms[name] = PLATFORMS[name](
+                        base_url="http://127.0.0.1",
+                        token="1:secret:EAAfaultsTOKEN0123456789" if name == "tiktok" else "EAAfaultsTOKEN0123456789",
+                        transport=_Wire(self),
+                        sleep=self.sleep,
+                        monotonic=lambda: self.waited,
+                    )
+                    opened.push_async_callback(platforms[name].aclose)
+                return await use(
+                    Desk(platforms, self.lake, self.operations, POLICY, self.rates, lambda: self.world.now)
+                )
+
+        try:
+            return asyncio.run(main())
+        except (Killed, asyncio.CancelledError):
+            self.kill = None
+            self.deaths += 1
+            self.offset += timedelta(minutes=2)
+            self.operations.close()
+            self.operations = open_operations(self.database)
+            return None
+
+
+@dataclass
+class Template:
+    """What every bench of a kind begins with. Without a lake folder nothing has been read before."""
+
+    world: World
+    lake: Path | None
+    database: Path
+    population: Any
+
+
+def _template(folder: Path, *, preloaded: bool, population: Any) -> Template:
+    """A world on a day that nobody has read yet; `preloaded`: after a day before it, read, decided and published."""
+    folder.mkdir()
+    template = Template(World(CONFIG), None, folder / "fresh.db", population)
+    open_operations(make_url(f"sqlite:///{template.database}")).close()
+    if not preloaded:
+        return template
+    first = Bench(template, folder / "first")
+    days = [(START - timedelta(days=back)).date() for back in range(1, HISTORY + 1)]
+
+    async def load(desk: Desk) -> None:
+        for platform in desk.platforms.values():
+            await ingest_entities(platform, desk.lake, now=START)
+            await ingest_insights(platform, desk.lake, days=days, ages=None, now=START)
+
+    async def day(desk: Desk) -> Any:
+        return await daily_run(
+            desk.platforms, desk.lake, desk.operations, desk.policy, rates=desk.rates, now=desk.now,
+            population=population,
+        )  # fmt: skip
+
+    first.run(load)
+    run = first.run(day)
+    first.kernel.advance(START + timedelta(days=1))
+    first.operations.close()
+    return Template(first.world, folder / "first" / "lake", folder / "first" / "operations.db", run.population)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting():
+    """The publisher of the daily run waits and tells the time as its bench does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            changes,
+            "Publisher",
+            lambda platform, operations, **more: Publisher(
+                platform, operations, **more, sleep=Bench.current.sleep, wall=Bench.current.wall
+            ),
+        )
+        yield
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory, no_waiting):
+    """By name: `fresh` has an empty lake, `known` a fortnight in it and yesterday's changes in the database."""
+    folder = tmp_path_factory.mktemp("templates")
+    known = _template(folder / "known", preloaded=True, population=None)
+    return {"known": known, "fresh": _template(folder / "fresh", preloaded=False, population=known.population)}
+
+
+@pytest.fixture
+def make_bench(templates, tmp_path):
+    """A bench on a copy of a template."""
+    made = []
+
+    def make(kind: str, **options: Any) -> Bench:
+        bench = Bench(templates[kind], tmp_path / str(len(made)), **options)
+        made.append(bench)
+        return bench
+
+    yield make
+    for bench in made:
+        bench.operations.close()
