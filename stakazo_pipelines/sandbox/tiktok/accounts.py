@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stakazo_pipelines.sandbox.emulation import spoil
 from stakazo_pipelines.sandbox.tiktok.call import Answer, Call
 from stakazo_pipelines.sandbox.tiktok.directory import Directory
 from stakazo_pipelines.sandbox.tiktok.errors import TikTokError, invalid, missing
@@ -43,6 +44,7 @@ class Accounts:
             if unknown:
                 raise invalid(f"fields: {', '.join(unknown)} not supported for advertiser.")
             rows = [{name: row[name] for name in fields} for row in rows]
+        spoil(rows, call.draw, "name")
         return Answer({"list": rows})
 
     def user(self, _call: Call) -> Answer:
