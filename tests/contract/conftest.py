@@ -54,9 +54,10 @@ _IDS = {
 class Subject:
     """One platform; beside its row stands `drafts/<name>.json`, what only it needs to create each level.
 
-    `page` is the query parameter of a page's size; `reports` and `campaigns` match the paths of reports and of the list
-    of campaigns, `asynchronous` the line of the request log that begins an asynchronous report. `small_range` are
-    options of the sandbox that make a week of ads too large for one answer, `small_day` a single day.
+    `page` is the query parameter of a page's size; `reports`, `campaigns` and `accounts` match the paths of reports and
+    of the lists of campaigns and accounts, `asynchronous` the line of the request log that begins an asynchronous
+    report. `small_range` are options of the sandbox that make a week of ads too large for one answer, `small_day` a
+    single day.
     """
 
     adapter: Callable[..., AdPlatform]
@@ -64,6 +65,8 @@ class Subject:
     page: str
     reports: str
     campaigns: str
+    accounts: str
+    zone: str  # the field of an account's time zone; "" = there is none
     campaign_id: str  # the field that holds a campaign's id
     objective: str
     window: str
@@ -90,12 +93,14 @@ SUBJECTS = (
         page="limit",
         reports="insights",
         campaigns="campaigns",
+        accounts="me/adaccounts",
+        zone="timezone_name",
         campaign_id="id",
         objective="OUTCOME_TRAFFIC",
         window="7d_click_1d_view",
         asynchronous="POST .*insights",
-        small_range={"sync_rows": 40},
-        small_day={"sync_rows": 15},
+        small_range={"sync_rows": 30},
+        small_day={"sync_rows": 10},
     ),
     Subject(
         TikTokAdPlatform,
@@ -104,11 +109,13 @@ SUBJECTS = (
         page="page_size",
         reports="report/integrated",
         campaigns="campaign/get",
+        accounts="advertiser/info",
+        zone="display_timezone",
         campaign_id="campaign_id",
         objective="TRAFFIC",
         window="7d_click_1d_view",
         asynchronous="POST .*report/task/create",
-        small_day={"report_ids": 15},
+        small_day={"report_ids": 8},
     ),
     Subject(
         LinkedInAdPlatform,
@@ -116,10 +123,12 @@ SUBJECTS = (
         page="pageSize",
         reports="adAnalytics",
         campaigns="adCampaignGroups",
+        accounts="adAccounts",
+        zone="",
         campaign_id="id",
         objective="WEBSITE_VISIT",
         window="30d_click_7d_view",
-        small_range={"element_limit": 40},
+        small_range={"element_limit": 30},
     ),
 )
 
@@ -270,9 +279,9 @@ def grown_world() -> bytes:
             history_days=30,
             platforms=("meta", "tiktok", "linkedin"),
             accounts=6,
-            campaigns=24,
-            ad_groups=54,
-            ads=150,
+            campaigns=18,
+            ad_groups=36,
+            ads=84,
             today_limit=datetime(2026, 7, 20, tzinfo=UTC),
         )
     )

@@ -170,3 +170,24 @@ def test_an_account_with_a_problem_is_refused_and_the_others_are_not(bench, meth
         return await platform.entities(account, Level.AD)
 
     assert bench.run(use).entities
+
+
+@pytest.mark.parametrize("what", ["currency", "zone"])
+def test_an_account_nobody_can_work_on_says_why_and_leaves_the_others_alone(bench, what):
+    field, value = {"currency": ("currency", "XAU"), "zone": (bench.subject.zone, "Mars/Olympus")}[what]
+    if not field:
+        pytest.skip("this platform's report days are UTC whatever the account")
+
+    async def use(platform, _account):
+        bench.fault("malformed_row", bench.subject.accounts, field=field, value=value, times=1)
+        found = await platform.accounts()
+        (odd,) = (account for account in found if account.problem)
+        fine = next(account for account in found if not account.problem)
+        assert value in odd.problem
+        bench.kernel.requests.clear()
+        with pytest.raises(RejectedError, match=value):
+            await platform.entities(odd, Level.CAMPAIGN)
+        assert bench.requests == []
+        return await platform.insights(InsightsQuery(fine, Level.ACCOUNT, bench.since, bench.until))
+
+    assert len(bench.run(use).rows) == 7
