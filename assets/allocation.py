@@ -77,6 +77,9 @@ def budget_allocations(
     growth = max(rules.guardrails.max_budget_growth, step.account_step if step.move_between_accounts else 0.0)
     violations = out_of_bounds(result.frame, step_cap=rules.allocation.step_cap, growth=growth)
     shared = portfolio.traded_after <= portfolio.traded_before * (1 + 1e-9)
+    for move in portfolio.accounts:
+        if move.current_total is None:
+            context.log.warning(f"account {move.account_id} of {move.platform} keeps its own total: {move.reason}")
     moves_between = pl.DataFrame([asdict(move) for move in portfolio.accounts])
     summaries = pl.DataFrame([asdict(summary) for summary in result.accounts])
     named = with_names(opened, result.frame, as_of=day + timedelta(days=1))

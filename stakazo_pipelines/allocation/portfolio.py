@@ -7,7 +7,8 @@ cap on moved money bounds the move of its total here; what it then binds inside 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from stakazo_pipelines.allocation.problem import AllocationProblem, Floats, Grou
 from stakazo_pipelines.allocation.solver import Allocation, solve
 from stakazo_pipelines.vocabulary import Binding
 
-_HALF = 0.5  # minor unit: an exact total nearer to today's than this is today's
 NOBODY_TO_TRADE_WITH = "fewer than two accounts are free to move money to or from each other"
 
 
@@ -39,9 +39,9 @@ class Stake:
         return int(self.reach.limits.current.sum())
 
     @property
-    def unit_worth(self) -> Decimal:
-        """One minor unit in the reporting currency."""
-        return self.worth / self.units
+    def unit_worth(self) -> Fraction:
+        """One minor unit in the reporting currency, exactly."""
+        return Fraction(self.worth) / self.units
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ def plan_portfolio(stakes: Sequence[Stake], *, account_step: float, min_change: 
         best, member = _solve([stakes[at] for at in free], [ranges[at] for at in free])
         exact = np.bincount(member, best.proposed, len(free))
         for index, at in enumerate(free):
-            totals[at] = _whole(exact[index] / float(stakes[at].unit_worth), stakes[at].now, ranges[at])
+            low, high, _, _ = ranges[at]
+            totals[at] = int(np.clip(np.rint(exact[index] / float(stakes[at].unit_worth)), low, high))
         change = np.array([abs(totals[at] - stakes[at].now) / stakes[at].now for at in free])
         weak = np.flatnonzero((change > 0) & (change < least))
         if not weak.size:
@@ -97,13 +98,14 @@ def plan_portfolio(stakes: Sequence[Stake], *, account_step: float, min_change: 
     if len(free) < 2:  # the last one has nobody left to trade with
         totals = {at: stake.now for at, stake in enumerate(stakes)}
         best = None
+    wanted = dict(totals)
     _never_above_today(stakes, totals)
     prices = dict.fromkeys(range(len(stakes)), float("nan"))
     if best is not None:
         prices |= {at: float(best.price[member == index][0]) for index, at in enumerate(free)}
     shares = tuple(
         Share(
-            stake.name, totals[at], Binding.TOO_SMALL if at in small else _binding(totals[at], ranges[at]), prices[at]
+            stake.name, totals[at], Binding.TOO_SMALL if at in small else _binding(wanted[at], ranges[at]), prices[at]
         )
         for at, stake in enumerate(stakes)
     )
@@ -169,27 +171,20 @@ def _solve(stakes: Sequence[Stake], ranges: Sequence[_Range]) -> tuple[Allocatio
     return solve(problem), member
 
 
-def _whole(exact: float, now: int, allowed: _Range) -> int:
-    """Whole minor units, never more than the exact total but for crumbs; today's total where it is as good as that."""
-    if abs(exact - now) < _HALF:
-        return now
-    return int(np.clip(np.floor(exact + 1e-6), allowed[0], allowed[1]))
-
-
 def _never_above_today(stakes: Sequence[Stake], totals: dict[int, int]) -> None:
     """Take minor units back from the accounts that gain most, until all totals together are worth no more than today's.
 
-    Exact: crumbs of rounding would otherwise add up.
+    Exact, in fractions: whole minor units may add up to a little more than the optimum that they were rounded from.
     """
-    excess = sum(((totals[at] - stake.now) * stake.unit_worth for at, stake in enumerate(stakes)), Decimal(0))
+    excess = sum(((totals[at] - stake.now) * stake.unit_worth for at, stake in enumerate(stakes)), Fraction(0))
     by_gain = sorted(totals, key=lambda at: -(totals[at] - stakes[at].now) * stakes[at].unit_worth)
     for at in by_gain:
-        gain = totals[at] - stakes[at].now
+        gain, worth = totals[at] - stakes[at].now, stakes[at].unit_worth
         if excess <= 0 or gain <= 0:
             return
-        back = min(gain, int((excess / stakes[at].unit_worth).to_integral_value(ROUND_CEILING)))
+        back = min(gain, -(-excess // worth))
         totals[at] -= back
-        excess -= back * stakes[at].unit_worth
+        excess -= back * worth
 
 
 def _binding(total: int, allowed: _Range) -> Binding:

@@ -217,6 +217,7 @@ def _candidates(allocations: pl.DataFrame, policy: Policy) -> list[Candidate]:
     thresholds = {
         "step_cap": policy.allocation.step_cap,
         "min_change": policy.allocation.min_change,
+        "account_step": policy.portfolio.account_step if policy.portfolio.move_between_accounts else 0.0,
         "min_conversions": policy.measurement.min_conversions,
     }
     return [

@@ -9,6 +9,7 @@ import pytest
 from dagster import DagsterRunStatus
 from sqlalchemy import select
 
+from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.cycle.budgets import known_accounts
 from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
 from stakazo_pipelines.operations.tables import ActionRow, DecisionRow, EventRow, PlanRow
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 AD_DAY = ["date_day", "platform", "account_id", "ad_id"]
 
 
-def test_three_days_of_the_loop_change_each_budget_once_and_leave_totals_alone(make_sandbox, make_home):
+def test_three_days_of_the_loop_change_each_budget_once_and_leave_the_sum_of_totals_alone(make_sandbox, make_home):
     sandbox = make_sandbox()
     home = make_home(sandbox)
     first = sandbox.newest_day()
@@ -53,9 +54,13 @@ def test_three_days_of_the_loop_change_each_budget_once_and_leave_totals_alone(m
     for write in writes:
         moved[owner[write["id"]]] += write["fields"]["daily_budget"] - write["before"]["daily_budget"]
     budgets = home.lake.entities().whole().filter(pl.col("status") == "active")
+    rates, together, whole = load_rates(), 0.0, 0.0
     for account_id, change in moved.items():
-        total = budgets.filter(pl.col("account_id") == account_id)["budget"].cast(pl.Float64).sum()
-        assert -0.001 * total * minor[account_id] <= change <= 0
+        own = budgets.filter(pl.col("account_id") == account_id)
+        total, worth = own["budget"].cast(pl.Float64).sum(), float(rates.worth(own["currency"][0], "USD", last))
+        assert abs(change) <= 0.4 * total * minor[account_id]  # three steps of a tenth
+        together, whole = together + change / minor[account_id] * worth, whole + total * worth
+    assert -0.001 * whole <= together <= 0
 
     with home.dagster() as instance:
         runs = Counter(run.job_name for run in instance.get_runs())

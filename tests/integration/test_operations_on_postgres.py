@@ -26,9 +26,11 @@ _database = _load(UNIT / "operations" / "test_operations_database.py")
 _flow = _load(UNIT / "publishing" / "test_publisher_flow.py")
 _crashes = _load(UNIT / "publishing" / "test_publisher_crashes.py")
 _desk = _load(UNIT / "publishing" / "conftest.py")
+_funding = _load(UNIT / "cycle" / "test_cycle_funding.py")
 
 operations = _database.operations
 desk = _desk.desk
+shops = _funding.shops
 
 
 @pytest.fixture
@@ -42,6 +44,10 @@ def make_desk(fresh_postgres):
 
 
 test_of_two_publishers_at_once_one_executes = _crashes.test_of_two_publishers_at_once_one_executes
+test_the_same_money_is_not_taken_twice = _funding.test_the_same_money_is_not_taken_twice
+test_money_that_a_rollback_took_back_pays_for_nothing_more = (
+    _funding.test_money_that_a_rollback_took_back_pays_for_nothing_more
+)
 globals().update(
     {name: test for module in (_database, _flow) for name, test in vars(module).items() if name.startswith("test_")}
 )

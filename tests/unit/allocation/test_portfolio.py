@@ -1,6 +1,7 @@
 """Totals over accounts: no more money than today, bounds kept, one price for the free, and no unit that matters."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def totals(result):
 
 
 def worth_of(stakes, result):
-    return sum((share.total * one.unit_worth for one, share in zip(stakes, result.shares, strict=True)), Decimal(0))
+    return sum((share.total * one.unit_worth for one, share in zip(stakes, result.shares, strict=True)), Fraction(0))
 
 
 def budgets(one, share):
@@ -132,7 +133,7 @@ def portfolios(draw):
 @given(portfolios(), st.sampled_from([0.0, 0.02]))
 def test_no_portfolio_spends_more_than_today_or_breaks_a_bound(stakes, min_change):
     result = plan(*stakes, min_change=min_change)
-    assert worth_of(stakes, result) <= sum((one.now * one.unit_worth for one in stakes), Decimal(0))
+    assert worth_of(stakes, result) <= sum((one.now * one.unit_worth for one in stakes), Fraction(0))
     for one, share in zip(stakes, result.shares, strict=True):
         assert one.now * (1 - STEP) - 1e-6 <= share.total <= one.now * (1 + STEP) + 1e-6
         within = budgets(one, share)
