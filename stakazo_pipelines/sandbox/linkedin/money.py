@@ -7,7 +7,7 @@ from stakazo_pipelines.sandbox.world import Account
 
 # Rough major units of a US dollar, to carry dollar floors over and to report costInUsd.
 _PER_DOLLAR = {"USD": "1", "EUR": "0.92", "GBP": "0.79", "JPY": "150", "CAD": "1.37", "AUD": "1.52", "CHF": "0.9"}
-_MIN_DAILY, _MIN_TOTAL = Decimal(10), Decimal(100)
+_MIN_DAILY, _MIN_DYNAMIC, _MIN_TOTAL = Decimal(10), Decimal(30), Decimal(100)
 
 
 def per_dollar(currency: str) -> Decimal:
@@ -17,6 +17,11 @@ def per_dollar(currency: str) -> Decimal:
 def minimum_daily(currency: str) -> Decimal:
     """About 10 US dollars, 8 pounds: whole major units."""
     return (_MIN_DAILY * per_dollar(currency)).quantize(Decimal(1))
+
+
+def minimum_dynamic(currency: str) -> Decimal:
+    """The smallest daily budget of a dynamic campaign group: about 24 pounds."""
+    return (_MIN_DYNAMIC * per_dollar(currency)).quantize(Decimal(1))
 
 
 def minimum_total(currency: str) -> Decimal:

@@ -148,6 +148,8 @@ def test_a_group_budget_needs_an_end_or_the_dynamic_strategy(api: Any) -> None:
     assert code(api.create(path, api.group_body(**daily))) == "CONDITIONAL_FIELD_NOT_ALLOWED"
     dynamic = {"budgetOptimization": {"budgetOptimizationStrategy": "DYNAMIC", "bidStrategy": "MAXIMUM_DELIVERY"}}
     assert code(api.create(path, api.group_body(**dynamic))) == "CONDITIONAL_MISSING_FIELD"
+    little = {"dailyBudget": {"amount": "29.00", **USD}}
+    assert code(api.create(path, api.group_body(**little, **dynamic))) == "FIELD_VALUE_TOO_LOW"
     group = api.made(path, api.group_body(**daily, **dynamic))
     assert api.world.campaigns[group].daily_budget == 9000
     api.made(api.below("adCampaigns"), api.campaign_body(group, dailyBudget=None))

@@ -29,7 +29,7 @@ def group_fields(directory: Directory, account: Account, document: Document, bef
     checks.schedule(directory.now, activated=checks.activated)
     objective = _objective(checks)
     dynamic = _dynamic(checks)
-    daily = checks.money("dailyBudget", account, money.minimum_daily(account.currency))
+    daily = checks.money("dailyBudget", account, money.minimum_dynamic(account.currency))
     total = checks.money("totalBudget", account, money.minimum_total(account.currency))
     if daily is not None and not dynamic:
         checks.add("CONDITIONAL_FIELD_NOT_ALLOWED", "dailyBudget", "needs budgetOptimizationStrategy DYNAMIC")
