@@ -29,11 +29,8 @@ from stakazo_pipelines.decisions.recall import decisions_of
 from stakazo_pipelines.errors import PlatformError
 from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
 
-_GOOD_PLANS = {
-    PlanStatus.VERIFIED,
-    PlanStatus.OBSERVED,
-    PlanStatus.AWAITING_APPROVAL,
-}
+_GOOD_PLANS = {PlanStatus.VERIFIED, PlanStatus.OBSERVED, PlanStatus.AWAITING_APPROVAL}
+_DONE = {PlanStatus.PARTLY_VERIFIED, PlanStatus.FAILED}
 
 
 def publishing_assets(platform: str) -> Sequence[AssetsDefinition]:
@@ -54,7 +51,8 @@ def publishing_assets(platform: str) -> Sequence[AssetsDefinition]:
                 # Not blocking: raises that other accounts have paid for still go out; funded_raises then ends the run.
                 description=(
                     "Every change that was sent was read back as asked, or waits for a person by policy or for the "
-                    "cuts in other accounts that pay for it."
+                    "cuts in other accounts that pay for it. Changes that a guardrail or the platform's rule of the "
+                    "moment kept back are listed as blocked."
                 ),
             )
         ],
@@ -188,8 +186,8 @@ def _failed_before(context: AssetExecutionContext) -> list[str]:
 
 
 def _not_verified(report: PublishReport) -> list[str]:
-    waiting = {plan.plan_id for plan in report.plans if plan.account_id in report.waiting}
-    bad = [plan.plan_id for plan in report.plans if plan.status not in _GOOD_PLANS and plan.plan_id not in waiting]
+    others = [plan for plan in report.plans if plan.status not in _GOOD_PLANS and plan.account_id not in report.waiting]
+    bad = [plan.plan_id for plan in others if not (plan.status in _DONE and plan.all_seen)]
     return bad + list(report.failed)
 
 

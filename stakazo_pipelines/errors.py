@@ -20,6 +20,7 @@ StakazoError
     ├── PermissionDeniedError the token may not touch this object
     ├── NotFoundError         no such object, or not visible
     ├── RejectedError         the platform refuses the request as invalid: do not retry
+    ├── NotNowError           the platform refuses it for the moment, by a rule of its own: another day it may take it
     ├── MalformedError        an answer that is not what the API documents
     ├── ReportFailedError     an asynchronous report failed or never finished
     └── UnknownOutcomeError   a write was sent and its answer lost: read back before trying again
@@ -136,6 +137,10 @@ class NotFoundError(PlatformError):
 
 class RejectedError(PlatformError):
     """The platform refuses the request as invalid."""
+
+
+class NotNowError(PlatformError):
+    """The platform refuses this for the moment, by a documented rule: another day it may take it."""
 
 
 class MalformedError(PlatformError):

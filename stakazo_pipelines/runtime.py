@@ -43,7 +43,7 @@ class Runtime:
     async def platform(self, name: str) -> AsyncIterator[AdPlatform]:
         """The adapter of a platform; closed at the end. Raises ConfigError where policy leaves the platform out."""
         if name not in self.policy().platforms:
-            raise ConfigError(f"{name} is switched off: it does not stand in `platforms` in {self.settings.policy_file}")
+            raise ConfigError(f"{name} is switched off: `platforms` in {self.settings.policy_file} leaves it out")
         platform = open_platform(name, base_url=self.settings.base_url(name), token=self.settings.token(name))
         try:
             yield platform

@@ -15,10 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL
 
 UNPRIVILEGED = ("postgres", "nobody")
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("stakazo", deadline=None)
+settings.load_profile("stakazo")
 
 
 def _programs() -> Path:

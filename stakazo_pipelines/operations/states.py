@@ -28,7 +28,7 @@ class ActionStatus(StrEnum):
     UNVERIFIED = "unverified"  # accepted but not seen yet; -> verified | conflict, when looked at again
     FAILED = "failed"  # end: the platform refused it
     CONFLICT = "conflict"  # end: the platform holds neither the old nor the new value; left alone
-    BLOCKED = "blocked"  # end: a guardrail, the stop switch or an ended plan kept it from being sent
+    BLOCKED = "blocked"  # end: a guardrail, the stop switch, an ended plan or a rule of the moment kept it out
     ALREADY = "already"  # end: the platform held the wanted value before anything was sent; nothing to undo
     REVERTED = "reverted"  # end: a rollback put the old value back
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from stakazo_pipelines.errors import AuthError, PlatformError, PublishError
+from stakazo_pipelines.errors import AuthError, NotNowError, PlatformError, PublishError
 from stakazo_pipelines.operations.controls import stop_in_force
 from stakazo_pipelines.operations.database import Operations
 from stakazo_pipelines.operations.ledger import account_ledger
@@ -111,12 +111,13 @@ class Book:
             return out
 
     def journal_refusals(self, refused: Mapping[int, PlatformError]) -> None:
-        """Writes that the platform turned down for certain."""
+        """Writes that the platform turned down for certain; by a rule of the moment, they are blocked, not failed."""
         with self._mine() as (session, _plan):
             for action in actions_by_id(session, refused):
                 error = refused[action.id]
                 self._check_token([Seen(None, error)])
-                self._settle(session, action, Verdict(ActionStatus.FAILED, str(error)), Seen(None))
+                status = ActionStatus.BLOCKED if isinstance(error, NotNowError) else ActionStatus.FAILED
+                self._settle(session, action, Verdict(status, str(error)), Seen(None))
 
     def journal_seen(self, seen: Mapping[int, Seen]) -> list[int]:
         """Settle what shows the new value, or a foreign one; returns the rest, to be looked at again."""

@@ -32,6 +32,9 @@ class ActionResult:
     error: str | None
 
 
+_GOOD = frozenset({ActionStatus.VERIFIED, ActionStatus.ALREADY, ActionStatus.REVERTED})
+
+
 @dataclass(frozen=True, slots=True)
 class PlanResult:
     """How a plan went; `reason` says in words why it is not simply verified."""
@@ -46,6 +49,16 @@ class PlanResult:
 
     def count(self, status: ActionStatus) -> int:
         return sum(action.status is status for action in self.actions)
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether all that was sent was read back as asked, though some changes may have been kept back one by one.
+
+        False too for a plan that was ended: then every change left has the plan's own reason.
+        """
+        kept_back = [action for action in self.actions if action.status is ActionStatus.BLOCKED]
+        ended = any(action.error == self.reason for action in kept_back)
+        return not ended and all(action.status in _GOOD for action in self.actions if action not in kept_back)
 
 
 def save_plan(session: Session, plan: ChangePlan, at: datetime) -> PlanRow:
@@ -174,9 +187,6 @@ def _action_row(position: int, change: PlannedChange) -> ActionRow:
 
 def _value(text: str, currency: str | None) -> Value:
     return EntityStatus(text) if currency is None else Money(Decimal(text), currency)
-
-
-_GOOD = frozenset({ActionStatus.VERIFIED, ActionStatus.ALREADY, ActionStatus.REVERTED})
 
 
 def outcome_of(states: Sequence[ActionStatus]) -> PlanStatus:

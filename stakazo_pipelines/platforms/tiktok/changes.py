@@ -70,6 +70,17 @@ def update_body(change: EntityChange, current: Mapping[str, object], currency: s
             return _ad_body(change, current, changed)
 
 
+def schedule_body(change: EntityChange, currency: str) -> Mapping[str, object]:
+    """The body that sets an ad group's daily budget from the account's next midnight on.
+
+    Only for a change that `update_body` let pass. Raises RejectedError for a change without a budget.
+    """
+    if change.budget is None:
+        raise RejectedError(f"the change of {change.level} {change.id} sets no budget", "tiktok")
+    wanted = {"adgroup_id": change.id, "scheduled_budget": budget_value(change.budget, currency)}
+    return {"scheduled_budget": [wanted]}
+
+
 def budget_value(budget: Budget, currency: str) -> float:
     return to_wire(budget.money, currency=currency)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from stakazo_pipelines.errors import RejectedError
-from stakazo_pipelines.platforms.port import Account, Budget, EntitiesResult, Entity
+from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, EntitiesResult, Entity
 from stakazo_pipelines.platforms.rows import collect_entities
 from stakazo_pipelines.platforms.tiktok.fields import (
     ACCOUNT_ACTIVE,
@@ -127,6 +127,7 @@ def content_id(row: Mapping[str, object]) -> str:
 def budget_of(row: Mapping[str, object], level: Level, currency: str) -> Budget | None:
     """What the entity itself distributes. A campaign does so only under CBO; its ad groups then have none.
 
+    A daily budget that is scheduled for the next midnight is the one that counts: it has been decided already.
     A daily cap on a campaign without CBO only limits what its ad groups hold: it stays in `native`.
     """
     if level not in (Level.CAMPAIGN, Level.AD_GROUP):
@@ -136,8 +137,14 @@ def budget_of(row: Mapping[str, object], level: Level, currency: str) -> Budget 
     period = PERIODS.get(text(row, "budget_mode"))
     if period is None:
         return None
-    money = from_wire(row, "budget", currency=currency)
+    field = "scheduled_budget" if period is BudgetPeriod.DAILY and is_scheduled(row) else "budget"
+    money = from_wire(row, field, currency=currency)
     return Budget(money, period) if money.amount else None
+
+
+def is_scheduled(ad_group: Mapping[str, object]) -> bool:
+    """Whether another daily budget comes into force at the account's next midnight (TikTok: 0 = none)."""
+    return ad_group.get("scheduled_budget") not in (None, 0, "", "0")
 
 
 def is_cbo(campaign: Mapping[str, object]) -> bool:

@@ -12,6 +12,7 @@ from stakazo_pipelines.errors import (
     AuthError,
     MalformedError,
     NotFoundError,
+    NotNowError,
     PermissionDeniedError,
     PlatformError,
     RejectedError,
@@ -31,7 +32,10 @@ SAME_NAME = "40911"  # a file of this name is there already
 SECOND = 1.0
 MINUTES_5 = 300.0
 DAY = 86_400.0
+INVALID = 40002  # parameter error: only the text says which, and it is the only sign of the two rules below
 _LEVEL = re.compile(r"\bQP([SMD])\b", re.IGNORECASE)
+# A budget may not fall below 105 % of what is spent today, nor change in the last five minutes of the day.
+_NOT_NOW = re.compile(r"105\s?%.*spen|23:55", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ def error_from(
     said = message if isinstance(message, str) and message else "no message"
     text = f"{said}; {found.advice}" if found.advice else said
     request = request_id if isinstance(request_id, str) else ""
+    if code == INVALID and _NOT_NOW.search(said):
+        return NotNowError(text, "tiktok", str(code), "", request, status)
     if found.kind is ThrottledError:
         wait = limit_wait(said, at) or found.wait
         return ThrottledError(text, "tiktok", str(code), "", request, status, retry_after=wait)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from stakazo_pipelines.errors import (
     NotFoundError,
+    NotNowError,
     PermissionDeniedError,
     PlatformError,
     RejectedError,
@@ -16,7 +17,7 @@ from stakazo_pipelines.errors import (
     UnknownOutcomeError,
 )
 from stakazo_pipelines.platforms.http import ApiClient
-from stakazo_pipelines.platforms.port import Account, EntityChange, WriteOutcome
+from stakazo_pipelines.platforms.port import Account, BudgetPeriod, EntityChange, WriteOutcome
 from stakazo_pipelines.platforms.settling import rounds
 from stakazo_pipelines.platforms.tiktok.calls import Row, post, read_by_ids
 from stakazo_pipelines.platforms.tiktok.changes import (
@@ -25,9 +26,11 @@ from stakazo_pipelines.platforms.tiktok.changes import (
     check_change,
     has_fields,
     needs_current,
+    schedule_body,
     status_body,
     update_body,
 )
+from stakazo_pipelines.platforms.tiktok.entities import is_scheduled
 from stakazo_pipelines.platforms.tiktok.errors import NOT_EXECUTED
 from stakazo_pipelines.platforms.tiktok.fields import NOT_DELETED, kind_of
 from stakazo_pipelines.vocabulary import EntityStatus, Level
@@ -88,9 +91,7 @@ class Writer:
         for at, change in changes.items():
             if at not in errors and has_fields(change):
                 try:
-                    body = update_body(change, current.get((change.level, change.id), {}), account.currency)
-                    path = f"{kind_of(change.level).path}/update/"
-                    await self._send(account, path, body)
+                    await self._fields(account, change, current.get((change.level, change.id), {}))
                 except PlatformError as error:
                     errors[at] = _of(change, error)
         follow = {at: change for at, change in changes.items() if at not in errors or change.status in _STOPS}
@@ -98,6 +99,25 @@ class Writer:
             failed = await self._statuses(account, level, status, {at: changes[at].id for at in members})
             errors = {at: _of(changes[at], error) for at, error in failed.items()} | errors
         return errors
+
+    async def _fields(self, account: Account, change: EntityChange, current: Row) -> None:
+        """Everything but the status; a daily budget that TikTok does not take today, from the next midnight on."""
+        body, path = update_body(change, current, account.currency), f"{kind_of(change.level).path}/update/"
+        daily = change.budget is not None and change.budget.period is BudgetPeriod.DAILY
+        can_wait = daily and change.level is Level.AD_GROUP
+        # What waits for midnight would undo what is set now.
+        if not (can_wait and is_scheduled(current)):
+            try:
+                await self._send(account, path, body)
+            except NotNowError:
+                if not can_wait:
+                    raise
+            else:
+                return
+        rest = dataclasses.replace(change, budget=None)
+        if has_fields(rest):
+            await self._send(account, path, update_body(rest, current, account.currency))
+        await self._send(account, "adgroup/budget/update/", schedule_body(change, account.currency))
 
     async def _current(
         self, account: Account, changes: Mapping[int, EntityChange]

@@ -9,6 +9,7 @@ import pytest
 from stakazo_pipelines.errors import (
     AuthError,
     NotFoundError,
+    NotNowError,
     RejectedError,
     TransientError,
     UnknownOutcomeError,
@@ -145,12 +146,44 @@ def test_what_is_not_there_is_told_and_the_others_go_on(update):
     assert errors[1] is None
 
 
-def test_the_platforms_own_words_on_spent_budgets_come_through(update, ok):
-    said = "Your budget must be at least 105% of the current spend."
-    (error,) = update(group(), write=lambda path, body: ok(code=40002, message=said))
-    assert isinstance(error, RejectedError)
-    assert said in error.message
-    assert error.message.startswith("ad_group 21: account 7001: POST adgroup/update/")
+SPENT = "Your budget must be at least 105% of the current spend."
+
+
+def test_a_cut_that_todays_spend_forbids_comes_into_force_at_midnight(tiktok, update, ok):
+    def refuse_now(path, body):
+        return ok(code=40002, message=SPENT) if path == "adgroup/update/" and body["budget"] == 62.5 else None
+
+    assert update(group(name="New", budget=money("62.50")), write=refuse_now) == [None]
+    at_once, rest = tiktok.bodies("adgroup/update/")
+    assert (at_once["budget"], rest["budget"], rest["adgroup_name"]) == (62.5, 50.0, "New")
+    assert tiktok.bodies("adgroup/budget/update/") == [
+        {"advertiser_id": "7001", "scheduled_budget": [{"adgroup_id": "21", "scheduled_budget": 62.5}]}
+    ]
+
+
+def test_a_campaigns_cut_that_todays_spend_forbids_is_told_in_the_platforms_words(update, ok):
+    (error,) = update(campaign("12", budget=money(80)), write=lambda path, body: ok(code=40002, message=SPENT))
+    assert isinstance(error, NotNowError)
+    assert SPENT in error.message
+    assert error.message.startswith("campaign 12: account 7001: POST campaign/update/")
+
+
+def test_a_budget_that_waits_for_midnight_is_replaced_by_another_that_waits(tiktok, account, golden, ok):
+    waiting = golden("adgroups")
+    waiting["data"]["list"][0]["scheduled_budget"] = 44.0
+
+    def handler(request):
+        return ok(waiting["data"]) if request.method == "GET" else ok({})
+
+    async def use(platform):
+        held = await platform.read(account, Level.AD_GROUP, "21")
+        return held.budget, await platform.update(account, [group()])
+
+    held, (outcome,) = tiktok.run(handler, use)
+    assert (held, outcome.error) == (money("44.00"), None)
+    assert tiktok.bodies("adgroup/update/") == []
+    (body,) = tiktok.bodies("adgroup/budget/update/")
+    assert body["scheduled_budget"] == [{"adgroup_id": "21", "scheduled_budget": 62.5}]
 
 
 def test_ads_are_patched_where_they_can_be_and_replaced_whole_where_not(tiktok, update):

@@ -19,6 +19,7 @@ from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decisio
 from stakazo_pipelines.errors import (
     AuthError,
     NotFoundError,
+    NotNowError,
     PlatformError,
     RejectedError,
     ThrottledError,
@@ -110,6 +111,7 @@ class FakePlatform:
             "auth": AuthError("the token expired", "meta", "190"),
             "throttled": ThrottledError("too many calls", "meta", "17"),
             "rejected": RejectedError("budget too low", "meta", "100"),
+            "not_now": NotNowError("too much was spent today", "meta"),
             "lost_before": UnknownOutcomeError("the answer was lost", "meta"),
         }
         if fault in refusals:

@@ -238,6 +238,19 @@ def test_a_refused_write_fails_alone(desk, fault):
     assert result.status is PlanStatus.PARTLY_VERIFIED
 
 
+def test_a_write_that_the_platform_does_not_take_today_is_kept_back_and_is_no_fault(desk):
+    desk.platform.faults["a"] = ["not_now"]
+    result = desk.publish(desk.plan(a="90.00", b="95.00"))
+    assert states(result) == {"a": ActionStatus.BLOCKED, "b": ActionStatus.VERIFIED}
+    assert (result.status, result.all_seen) == (PlanStatus.PARTLY_VERIFIED, True)
+
+
+@pytest.mark.parametrize("fault", ["rejected", "never", "auth"])
+def test_a_plan_with_a_fault_is_not_all_seen(desk, fault):
+    desk.platform.faults["a"] = [fault]
+    assert not desk.publish(desk.plan(a="90.00", b="95.00"), chunk=1).all_seen
+
+
 def test_an_expired_token_ends_the_plan_with_its_reason(desk):
     desk.platform.faults["a"] = ["auth"]
     result = desk.publish(desk.plan(a="90.00", b="95.00"), chunk=1)
