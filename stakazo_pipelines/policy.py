@@ -88,7 +88,7 @@ class AutonomyPolicy(_Section):
 class Policy(_Section):
     """The whole of `policy.yaml`; every field has a default, so an empty file is a valid policy."""
 
-    platforms: tuple[PlatformName, ...] = ("meta",)  # those left out are neither read nor written
+    platforms: tuple[PlatformName, ...] = ("meta", "tiktok", "linkedin")  # those left out are neither read nor written
     ingest: IngestPolicy = IngestPolicy()
     measurement: MeasurementPolicy = MeasurementPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
