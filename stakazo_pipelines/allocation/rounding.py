@@ -16,14 +16,16 @@ def round_to_total(exact: Floats, lower: Ints, upper: Ints, total: int) -> Ints:
     gap = total - int(units.sum())
     while gap != 0:
         step = 1 if gap > 0 else -1
-        room = units < upper if step > 0 else units > lower
-        order = np.flatnonzero(room)
+        room = upper - units if step > 0 else units - lower
+        order = np.flatnonzero(room > 0)
         if not order.size:
             break
         order = order[np.argsort(-step * remainder[order], kind="stable")][: abs(gap)]
-        units[order] += step
-        remainder[order] -= step
-        gap -= step * len(order)
+        # Bounds may leave more to close than one unit each: then as much at once as everyone can take alike.
+        moved = step * np.minimum(room[order], abs(gap) // len(order))
+        units[order] += moved
+        remainder[order] -= moved
+        gap -= int(moved.sum())
     return units
 
 

@@ -12,6 +12,7 @@ from stakazo_pipelines.allocation.account_plan import Limits, plan_account
 from stakazo_pipelines.allocation.allocate import AccountReach
 from stakazo_pipelines.allocation.portfolio import NOBODY_TO_TRADE_WITH, Stake, plan_portfolio
 from stakazo_pipelines.allocation.posterior import ExpectedCurve
+from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.vocabulary import Binding
 
 STEP = 0.1
@@ -168,3 +169,10 @@ def test_redenominating_an_account_changes_nothing(stakes, factor, data):
     for before, after in zip(plan(*stakes).shares, again.shares, strict=True):
         assert abs(before.total - after.total) <= 1  # a last coin may fall to the other side
         assert before.price == pytest.approx(after.price, rel=1e-6, nan_ok=True)
+
+
+def test_a_gap_of_millions_of_the_smallest_coin_is_closed_at_once():
+    lower, upper = np.array([1_065_546_912, 1_317_246_435]), np.array([1_096_886_527, 1_355_988_977])
+    units = round_to_total(np.array([1.0e9, 1.355988977e9]), lower, upper, 2_400_000_000)
+    assert units.sum() == 2_400_000_000
+    assert ((units >= lower) & (units <= upper)).all()
