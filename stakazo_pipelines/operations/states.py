@@ -27,7 +27,7 @@ class ActionStatus(StrEnum):
     VERIFIED = "verified"  # read back as asked; -> reverted
     UNVERIFIED = "unverified"  # accepted but not seen yet; -> verified | conflict, when looked at again
     FAILED = "failed"  # end: the platform refused it
-    CONFLICT = "conflict"  # end: the platform holds neither the old nor the new value; left alone
+    CONFLICT = "conflict"  # end: the platform holds another value, or this one by another plan's write; left alone
     BLOCKED = "blocked"  # end: a guardrail, the stop switch, an ended plan or a rule of the moment kept it out
     ALREADY = "already"  # end: the platform held the wanted value before anything was sent; nothing to undo
     REVERTED = "reverted"  # end: a rollback put the old value back

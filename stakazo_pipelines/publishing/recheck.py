@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from stakazo_pipelines.operations.database import Operations
 from stakazo_pipelines.operations.plans import get_plan, move_action, move_plan, plans_with
 from stakazo_pipelines.operations.states import PLAN_MOVES, ActionStatus
-from stakazo_pipelines.operations.tables import PlanRow
+from stakazo_pipelines.operations.tables import ActionRow, PlanRow
 from stakazo_pipelines.platforms.port import AdPlatform
-from stakazo_pipelines.publishing.reading import after_sending, look
+from stakazo_pipelines.publishing.reading import Verdict, after_sending, look
 from stakazo_pipelines.publishing.store import PlanResult, account_of, change_of, outcome_of, result_of, summary
 
 
@@ -34,6 +37,9 @@ async def _recheck_plan(
             if action.id not in changes or action.status is not ActionStatus.UNVERIFIED:
                 continue
             verdict = after_sending(changes[action.id], seen[action.id])
+            if verdict is not None and (other := _made_by(unit.session, action, verdict)):
+                why = f"plan {other} has made this change since; it counts there, once"
+                verdict = Verdict(ActionStatus.CONFLICT, why)
             if verdict is not None:
                 settled = True
                 observed = seen[action.id].text
@@ -46,3 +52,24 @@ async def _recheck_plan(
             move_plan(unit.session, row, status, now(), reason=summary(states))
         unit.commit()
         return result_of(row)
+
+
+def _made_by(session: Session, action: ActionRow, verdict: Verdict) -> str | None:
+    """The plan whose verified write of the same value explains what is seen; None when it must be this one.
+
+    A change that did not show is planned again. Counted twice, one cut would pay for two raises.
+    """
+    if verdict.status is not ActionStatus.VERIFIED:
+        return None
+    same = (
+        ActionRow.platform == action.platform,
+        ActionRow.account_id == action.account_id,
+        ActionRow.level == action.level,
+        ActionRow.entity_id == action.entity_id,
+        ActionRow.field == action.field,
+        ActionRow.after == action.after,
+        ActionRow.id != action.id,
+        ActionRow.status == ActionStatus.VERIFIED,
+        ActionRow.settled_at >= action.sent_at,
+    )
+    return session.scalar(select(ActionRow.plan_id).where(*same).order_by(ActionRow.id.desc()).limit(1))
