@@ -29,6 +29,7 @@ from stakazo_pipelines.publishing.store import PlanResult, result_of
 from stakazo_pipelines.vocabulary import Level
 
 LAST_ZONE = "Etc/GMT+12"  # far west: when a day has ended there it has ended in every account's zone
+_UNLISTED = "the platform no longer lists it"
 RULE = "equal marginal returns"
 _INPUTS = ("roas", "roas_low", "roas_high", "marginal_roas", "marginal_roas_low", "marginal_roas_high")
 
@@ -95,7 +96,10 @@ async def publish_day(
     publisher = _publisher(platform, operations, policy, now, sandbox=sandbox)
     report.plans.extend(await publisher.recover())
     growing: list[PlanResult] = []
-    for account in await platform.accounts():
+    accounts = await platform.accounts()
+    for account_id in sorted(_decided(decisions, platform.name) - {account.id for account in accounts}):
+        report.failed[account_id] = _UNLISTED
+    for account in accounts:
         if why := _not_now(account, day, now()):
             (report.failed if account.problem else report.left_alone)[account.id] = why
             continue
@@ -144,7 +148,7 @@ async def publish_waiting(
             continue
         for account_id, plan in waiting.items():
             account = accounts.get(account_id)
-            why = "the platform no longer lists it" if account is None else _not_now(account, day, now())
+            why = _UNLISTED if account is None else _not_now(account, day, now())
             if why:
                 report.left_alone[account_id] = why
                 continue
@@ -179,6 +183,12 @@ def _publisher(
         autonomy_of=lambda account: policy.autonomy_of(platform.name, account, sandbox=sandbox),
         now=now,
     )
+
+
+def _decided(decisions: tuple[Decision, ...], platform: str) -> set[str]:
+    """The platform's accounts that something is to be changed in."""
+    entities = (decision.candidate.entity for decision in decisions if decision.chosen)
+    return {entity.account_id for entity in entities if entity.platform == platform}
 
 
 def _not_now(account: Account, day: date, now: datetime) -> str:
