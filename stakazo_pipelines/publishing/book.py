@@ -155,7 +155,8 @@ class Book:
                     move_action(session, action, ActionStatus.BLOCKED, self._now(), error=self.halt)
             states = [action.status for action in plan.actions]
             status = PlanStatus.STOPPED if self._stopped else outcome_of(states)
-            move_plan(session, plan, status, self._now(), reason=self.halt or summary(states))
+            told = [self.halt or summary(states), plan.reason]  # the latter: what the plan had to leave out
+            move_plan(session, plan, status, self._now(), reason="; ".join(filter(None, told)))
             if plan.undoes is not None:
                 undone = get_plan(session, plan.undoes, lock=True)
                 if all(action.status is not ActionStatus.VERIFIED for action in undone.actions):
