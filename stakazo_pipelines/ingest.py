@@ -98,10 +98,10 @@ async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) ->
         rejected = [bad for result in results for bad in result.quarantined]
         day = now.astimezone(ZoneInfo(account.timezone)).date()
         frame = entities_frame(entities, account=account, platform=platform.name, fetched_at=now)
+        _keep_rejected(lake, platform.name, account, day, now, rejected, report)
         lake.append_raw(platform.name, "entities", day=day, account_id=account.id, fetched_at=now, frame=frame)
         report.files += 1
         report.rows.update(entity.level.value for entity in entities)
-        _keep_rejected(lake, platform.name, account, day, now, rejected, report)
 
     await _each_account(report, one)
     return report
@@ -137,7 +137,6 @@ async def ingest_insights(
             if ages is None
             else days_to_read(days, newest=newest, ages=ages, present=present.get(account.id, set()))
         )
-        rejected: list[Quarantined] = []
 
         async def read(level: Level) -> None:
             pieces = _Pieces(wanted, 1 if level is Level.ACCOUNT else sizes.get((account.id, level.value), _UNLISTED))
@@ -149,7 +148,8 @@ async def ingest_insights(
                         result.rows, account=account, level=level, platform=platform.name, fetched_at=now,
                         since=since, until=until,
                     )  # fmt: skip
-                    rejected.extend(result.quarantined)
+                    # Before the days they are missing from: a process killed in between has not lost them.
+                    _keep_rejected(lake, platform.name, account, until, now, result.quarantined, report)
                     rows = len(result.rows)
                     del result
                     # Beside the event loop: the next answers come in while this one goes to disk.
@@ -162,11 +162,7 @@ async def ingest_insights(
                 report.rows[level.value] += rows
                 on_progress(f"{platform.name} {account.id} {level}: {since} to {until}, {rows} rows")
 
-        try:
-            await _all(read(level) for level in reported)
-        finally:
-            if wanted:
-                _keep_rejected(lake, platform.name, account, wanted[-1], now, rejected, report)
+        await _all(read(level) for level in reported)
 
     await _each_account(report, one)
     return report
