@@ -1,6 +1,5 @@
 """Parameters of a call: JSON as text in a query, JSON values in a body, text in a form; read with TikTok's errors."""
 
-import ast
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -97,12 +96,11 @@ class Params:
             raise invalid(f"{self._here}{name}: Not a valid boolean.")
         return value in ("true", "1")
 
-    def names(self, name: str, *, most: int | None = None, lone: bool = False) -> list[str] | None:
-        """A list of texts, None when not given. Numbers count as texts; `lone` takes a bare word as a list of it."""
+    def names(self, name: str, *, most: int | None = None) -> list[str] | None:
+        """A list of texts, None when not given. Numbers count as texts."""
         if not self.given(name):
             return None
-        value = self._values[name]
-        value = [value] if lone and isinstance(value, str) and value.isidentifier() else self._structure(name)
+        value = self._structure(name)
         if not isinstance(value, list) or any(isinstance(item, dict | list) for item in value):
             raise invalid(f"{self._here}{name}: Not a valid array of strings.")
         if most is not None and not 1 <= len(value) <= most:
@@ -123,13 +121,11 @@ class Params:
         if not self.given(name):
             return []
         value = self._structure(name)
-        value = [value] if isinstance(value, dict) else value
-        items = [parsed(item, name) if isinstance(item, str) else item for item in value if isinstance(value, list)]
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in items):
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise invalid(f"{self._here}{name}: Not a valid array of objects.")
-        if most is not None and not 1 <= len(items) <= most:
+        if most is not None and not 1 <= len(value) <= most:
             raise invalid(f"{self._here}{name}: Length must be between 1 and {most}.")
-        return [Params(item, here=f"{name}.{i}.") for i, item in enumerate(items)]
+        return [Params(item, here=f"{name}.{i}.") for i, item in enumerate(value)]
 
     def day(self, name: str) -> date:
         text = self.needed(name)
@@ -153,24 +149,16 @@ class Params:
 
 
 def parsed(text: str, name: str) -> Any:
-    """JSON. Objects of a widely used connector come as Python writes them, single-quoted: taken as well."""
+    """What a text holds as JSON. Raises 40002."""
     try:
         return json.loads(text)
-    except ValueError:
-        if text.lstrip()[:1] not in ("[", "{"):
-            raise invalid(f"{name}: Invalid JSON.") from None
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError) as error:
+    except ValueError as error:
         raise invalid(f"{name}: Invalid JSON.") from error
 
 
 async def read_params(request: Request) -> Params:
     """The query of a GET; the JSON or form body of a POST with what its query adds. Raises TikTokError."""
-    values: dict[str, Any] = {}
-    for name in request.query_params:
-        found = request.query_params.getlist(name)
-        values[name] = found[0] if len(found) == 1 else found
+    values: dict[str, Any] = dict(request.query_params)
     files: dict[str, Upload] = {}
     if request.method == "POST":
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()

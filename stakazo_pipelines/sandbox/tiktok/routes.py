@@ -28,6 +28,8 @@ _EMPTY: Mapping[str, str] = {
     "/file/music/get/": "musics",
     "/creative/portfolio/list/": "creative_portfolios",
     "/pixel/list/": "pixels",
+    "/pixel/instant_page/event/": "list",
+    "/tt_video/list/": "list",
     "/identity/get/": "identity_list",
     "/catalog/get/": "list",
     "/app/list/": "apps",

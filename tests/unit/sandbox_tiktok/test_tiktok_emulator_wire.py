@@ -51,18 +51,18 @@ def test_bad_json_in_a_query_is_a_parameter_error(api: Any, value: str) -> None:
     assert body["message"].startswith("fields: ")
 
 
-def test_lists_are_taken_as_a_public_connector_sends_them(api: Any) -> None:
-    """Airbyte's requests carry Python's single-quoted objects and repeat a parameter for each item of a list."""
-    owner = api.account().id
-    query = f"advertiser_id={owner}&filtering={{'secondary_status': 'CAMPAIGN_STATUS_ALL'}}"
-    assert api.raw("GET", f"/campaign/get/?{query}").json()["data"]["list"]
+def test_a_public_connectors_report_request_is_answered_as_it_comes(api: Any) -> None:
+    """As Airbyte writes it: plus signs for spaces, JSON inside JSON, metrics that this world has nothing for."""
     query = (
-        f"advertiser_id={owner}&report_type=BASIC&data_level=AUCTION_AD&dimensions=ad_id&dimensions=stat_time_day"
-        "&metrics=spend&metrics=clicks&start_date=2026-06-20&end_date=2026-06-20"
-        "&filtering={'field_name': 'ad_status', 'filter_type': 'IN', 'filter_value': '[\\\\\"STATUS_ALL\\\\\"]'}"
+        "service_type=AUCTION&report_type=BASIC&data_level=AUCTION_AD&dimensions=%5B%22ad_id%22%2C+%22stat_time_day%22%5D"
+        "&metrics=%5B%22campaign_name%22%2C+%22tt_app_name%22%2C+%22cta_purchase%22%2C+%22real_time_app_install_cost%22%5D"
+        "&start_date=2026-06-20&end_date=2026-06-20&filtering=%5B%7B%22field_name%22%3A+%22ad_status%22%2C+%22filter_type"
+        "%22%3A+%22IN%22%2C+%22filter_value%22%3A+%22%5B%5C%22STATUS_ALL%5C%22%5D%22%7D%5D&page_size=1000"
     )
-    [row, *_] = api.raw("GET", f"/report/integrated/get/?{query}").json()["data"]["list"]
-    assert set(row["metrics"]) == {"spend", "clicks"}
+    response = api.raw("GET", f"/report/integrated/get/?{query}&advertiser_id={api.account().id}")
+    [row, *_] = response.json()["data"]["list"]
+    assert (row["metrics"]["tt_app_name"], row["metrics"]["cta_purchase"]) == ("-", "0")
+    assert row["metrics"]["real_time_app_install_cost"] == "0.00"
 
 
 @pytest.mark.parametrize(

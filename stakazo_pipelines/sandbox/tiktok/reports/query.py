@@ -94,7 +94,7 @@ def read_query(directory: Directory, params: Params) -> Query:
     params.require("data_level")
     level = LEVELS[params.choice("data_level", LEVELS)]
     dimensions = _dimensions(params, kind, level)
-    metrics = tuple(dict.fromkeys(params.names("metrics", lone=True) or ["spend", "impressions"]))
+    metrics = tuple(dict.fromkeys(params.names("metrics") or ["spend", "impressions"]))
     unknown = [name for name in metrics if not catalogue.known(name)]
     if unknown:
         raise invalid(f"metrics: Invalid metric fields: {', '.join(unknown)}.")
@@ -121,7 +121,7 @@ def _accounts(directory: Directory, params: Params) -> tuple[tuple[Account, ...]
 
 
 def _dimensions(params: Params, kind: str, level: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(params.names("dimensions", lone=True) or ()))
+    names = tuple(dict.fromkeys(params.names("dimensions") or ()))
     unseen = _UNSEEN_BASIC if kind == "BASIC" else _UNSEEN_AUDIENCE
     allowed = {*ID_DIMENSIONS, *TIMES, "country_code", *unseen, *(SEGMENTS if kind == "AUDIENCE" else ())}
     unknown = [name for name in names if name not in allowed]
@@ -189,7 +189,7 @@ def _values(item: Params, kind: str) -> list[str]:
     """`filter_value` is text; several values are a JSON array inside it."""
     value: Any = next(iter(item.raw(("filter_value",)).values()))
     if isinstance(value, str) and kind in _MANY:
-        value = parsed(value.replace('\\"', '"'), "filtering.filter_value")
+        value = parsed(value, "filtering.filter_value")
     if kind in _MANY and not isinstance(value, list):
         raise invalid(f"filtering: filter_value must be a JSON array with filter_type {kind}.")
     values = [str(part) for part in value] if isinstance(value, list) else [str(value)]
