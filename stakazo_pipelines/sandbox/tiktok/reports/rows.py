@@ -1,12 +1,12 @@
 """Table rows as the wire has them: texts in every place, "-" where something does not apply."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from stakazo_pipelines.sandbox.tiktok import reading
-from stakazo_pipelines.sandbox.tiktok.directory import Directory
+from stakazo_pipelines.sandbox.tiktok.directory import Directory, ListLevel
 from stakazo_pipelines.sandbox.tiktok.reports import catalogue
 from stakazo_pipelines.sandbox.tiktok.reports.query import Query
 from stakazo_pipelines.sandbox.tiktok.reports.table import ORDER, Column, Table
@@ -23,6 +23,7 @@ _SAME = {
     "campaign_automation_type": "MANUAL",
 }
 _RENAMED = {"opt_status": "operation_status", "campaign_budget": "budget"}
+_OF_ACCOUNT = {"currency": "currency", "timezone": "timezone", "advertiser_id": "id", "advertiser_name": "name"}
 _OWNER = {  # attribute -> the level it belongs to
     **dict.fromkeys(("campaign_name", "campaign_id", "campaign_budget", "objective_type"), "campaign"),
     **dict.fromkeys(("app_promotion_type", "rf_campaign_type"), "campaign"),
@@ -32,7 +33,7 @@ _OWNER = {  # attribute -> the level it belongs to
 }
 
 
-def as_rows(directory: Directory, query: Query, table: Table) -> list[dict[str, dict[str, str]]]:
+def as_rows(directory: Directory, query: Query, table: Table) -> list[dict[str, dict[str, Any]]]:
     """`{"dimensions": {...}, "metrics": {...}}` of each row."""
     dimensions = {name: _dimension(query, table, name) for name in query.dimensions}
     metrics = _metrics(directory, query, table)
@@ -116,60 +117,53 @@ def _texts(values: Values, name: str, decimals: int) -> list[str]:
 
 
 class _Attributes:
-    """Attribute metrics: each entity is read once."""
+    """Attribute metrics: what the entities and advertisers of the rows are called and set to."""
 
     def __init__(self, directory: Directory, query: Query, table: Table) -> None:
         self._directory, self._query, self._table = directory, query, table
+        self._owners: dict[str, list[Any]] = {}
         self._read: dict[str, Mapping[str, Any]] = {}
 
     def texts(self, name: str) -> list[str]:
-        if name in ("currency", "timezone", "advertiser_id", "advertiser_name"):
-            return self._each(self._table.account, lambda account_id: self._of_account(name, account_id))
+        if name in _OF_ACCOUNT:
+            accounts = {account.id: str(getattr(account, _OF_ACCOUNT[name])) for account in self._query.accounts}
+            return [accounts[account_id] for account_id in self._table.account.tolist()]
         if name in _SAME:
             return [_SAME[name]] * len(self._table)
         level, owner = self._query.level, _OWNER.get(name, self._query.level)
         above = level == "account" or self._query.id_dimension is None or ORDER.index(owner) > ORDER.index(level)
         if above or name.startswith(("secondary_goal", "cost_per_secondary")):
             return [ABSENT] * len(self._table)
-        return self._each(self._table.entity, lambda entity_id: self._of_entity(name, owner, entity_id))
-
-    @staticmethod
-    def _each(column: Column, read: Callable[[str], str]) -> list[str]:
-        values, inverse = np.unique(column, return_inverse=True)
-        texts = [read(str(value)) for value in values]
-        return [texts[i] for i in inverse.tolist()]
-
-    def _of_account(self, name: str, account_id: str) -> str:
-        account = self._directory.account(account_id)
-        return {
-            "currency": account.currency,
-            "timezone": account.timezone,
-            "advertiser_id": account.id,
-            "advertiser_name": account.name,
-        }[name]
-
-    def _of_entity(self, name: str, owner: str, entity_id: str) -> str:
-        world = self._directory.kernel.world
-        if self._query.level == "ad":
-            entity_id = {
-                "ad_group": world.ads[entity_id].ad_group_id,
-                "campaign": world.ads[entity_id].campaign_id,
-            }.get(owner, entity_id)
-        elif self._query.level == "ad_group" and owner == "campaign":
-            entity_id = world.ad_groups[entity_id].campaign_id
-        stores: Mapping[str, Mapping[str, Any]] = {
-            "campaign": world.campaigns,
-            "ad_group": world.ad_groups,
-            "ad": world.ads,
-        }
-        entity = stores[owner][entity_id]
+        entities = self._of_rows(owner)
         if name in ("campaign_name", "adgroup_name", "ad_name"):
-            return str(entity.name)
+            return [entity.name for entity in entities]
         if name in ("campaign_id", "adgroup_id", "ad_id"):
-            return str(entity.id)
-        if entity_id not in self._read:
-            self._read[entity_id] = reading.read(self._directory, owner, entity)  # type: ignore[arg-type]  # never the account
-        return _text(name, self._read[entity_id])
+            return [entity.id for entity in entities]
+        return [_text(name, self._reading(owner, entity)) for entity in entities]
+
+    def _of_rows(self, owner: str) -> list[Any]:
+        """The entity of a level that each row belongs to."""
+        if owner not in self._owners:
+            world = self._directory.kernel.world
+            stores: Mapping[str, Mapping[str, Any]] = {
+                "campaign": world.campaigns,
+                "ad_group": world.ad_groups,
+                "ad": world.ads,
+            }
+            store = stores[self._query.level]
+            entities = [store[entity_id] for entity_id in self._table.entity.tolist()]
+            if owner != self._query.level:
+                above = stores[owner]
+                entities = [above[getattr(entity, f"{owner}_id")] for entity in entities]
+            self._owners[owner] = entities
+        return self._owners[owner]
+
+    def _reading(self, owner: str, entity: Any) -> Mapping[str, Any]:
+        """All fields of an entity; each is read once."""
+        if entity.id not in self._read:
+            level: ListLevel = owner  # type: ignore[assignment]  # never the account
+            self._read[entity.id] = reading.read(self._directory, level, entity)
+        return self._read[entity.id]
 
 
 def _text(name: str, row: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ class Reports:
         self._directory, self._most_ids = directory, most_ids
         self._decimals_for_many = decimals_for_many
         self._memory = _Memory(OrderedDict())
+        self._whole: Table | None = None
 
     def answer(self, call: Call) -> Answer:
         params, directory = call.params, self._directory
@@ -80,20 +81,24 @@ class Reports:
 
     def _cut(self, query: Query, table: Table) -> tuple[Table, bool]:
         """Only the newest ids of a report that names too many."""
-        if query.id_dimension is None:
+        if query.id_dimension is None or len(table) <= self._most_ids or table is self._whole:
             return table, False
         ids = np.unique(table.entity)
         if ids.size <= self._most_ids:
+            self._whole = table  # the next page need not count again
             return table, False
         newest = np.sort(ids.astype(np.int64))[-self._most_ids :]
         return table.take(np.flatnonzero(table.entity.astype(np.int64) >= newest[0])), True
 
 
-def _spoiled(call: Call, query: Query, found: list[dict[str, dict[str, str]]]) -> list[dict[str, dict[str, Any]]]:
+def _spoiled(call: Call, query: Query, found: list[dict[str, dict[str, Any]]]) -> list[dict[str, dict[str, Any]]]:
     """List faults act on dimensions and metrics alike."""
-    flat: list[dict[str, Any]] = [{**row["dimensions"], **row["metrics"]} for row in found]
+    hits = call.draw("list") if found else ()
+    if not hits:
+        return found
     # A metric may be asked for beside the dimension of the same name; both say the same.
-    spoil(flat, call.draw, "spend")
+    flat: list[dict[str, Any]] = [{**row["dimensions"], **row["metrics"]} for row in found]
+    spoil(flat, lambda _stage: hits, "spend")
     out = []
     for row, changed in zip(found, flat, strict=True):
         dimensions = {name: changed[name] for name in row["dimensions"] if name in changed}
