@@ -34,11 +34,10 @@ from stakazo_pipelines.cycle.returns import (
 )
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY, MATURE_AGE
-from stakazo_pipelines.quality import readiness
+from stakazo_pipelines.quality import READINESS_DAYS, readiness
 from stakazo_pipelines.vocabulary import ArmState
 
 REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "campaign", "ad_group", "ad")]
-_READINESS_DAYS = 7
 
 
 @asset(
@@ -72,13 +71,14 @@ _READINESS_DAYS = 7
 def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
     for day in as_days(list(context.partition_keys)):
-        since = day - timedelta(days=_READINESS_DAYS - 1)
+        since = day - timedelta(days=READINESS_DAYS - 1)
         verdicts = readiness(
             marts.read_mart(opened, "ad_reporting__account_report", since=since, until=day),
             marts.read_mart(opened, "ad_reporting__ad_report", since=since, until=day),
             day=day,
             tolerance=rules.ingest.reconciliation_tolerance,
             max_age_days=rules.measurement.stale_after_days,
+            known=opened.entities().whole(),
         )
         opened.write_asset("account_readiness", day, verdicts)
     seen = {f"{platform}/{account}" for platform, account in known_accounts(opened, date.max)}

@@ -155,7 +155,8 @@ def results(world: SandboxWorld, first: date, last: date, *, rates: Rates, curre
 def outcome_table(found: Results, changes: Mapping[str, tuple[int, int]], *, title: str) -> Table:
     """A row an account in its currency, one a platform and one of all in the reporting currency.
 
-    `changes` has the changes sent and verified by account.
+    `changes` has the changes sent and verified by account. What was possible is told of all together only: money moves
+    between accounts, so an account that gave some has lost nothing.
     """
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("account", no_wrap=True, min_width=16)
@@ -170,11 +171,12 @@ def outcome_table(found: Results, changes: Mapping[str, tuple[int, int]], *, tit
         for one in own:
             table.add_row(*_cells(f"  {one.account_id} {one.currency}", one.result, _added(changes, [one])))
     table.add_section()
-    table.add_row(*_cells(f"all, {found.currency}", found.everything, _added(changes, found.accounts)), style="bold")
+    everything = _cells(f"all, {found.currency}", found.everything, _added(changes, found.accounts), whole=True)
+    table.add_row(*everything, style="bold")
     return table
 
 
-def _cells(name: str, result: Outcome, changes: tuple[int, int]) -> list[str]:
+def _cells(name: str, result: Outcome, changes: tuple[int, int], *, whole: bool = False) -> list[str]:
     sent, verified = changes
     return [
         name,
@@ -184,8 +186,8 @@ def _cells(name: str, result: Outcome, changes: tuple[int, int]) -> list[str]:
         f"{_ratio(result.before_value, result.before_spend):.2f}",
         f"{_ratio(result.value, result.spend):.2f}",
         f"{result.gain:+.1%}",
-        f"{result.possible:+.1%}",
-        f"{result.captured:.0%}",
+        f"{result.possible:+.1%}" if whole else "",
+        f"{result.captured:.0%}" if whole else "",
         f"{verified}/{sent}",
     ]
 
