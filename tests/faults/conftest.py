@@ -36,12 +36,12 @@ from stakazo_pipelines.simulation import Desk, daily_run
 
 NAMES = ("meta", "tiktok", "linkedin")
 START = datetime(2026, 6, 29, 16, tzinfo=UTC)
-HISTORY = 16  # days in a preloaded lake
+HISTORY = 10  # days in a preloaded lake
 CONFIG = WorldConfig(
     seed=17, start=START, history_days=40, accounts=3, campaigns=6, ad_groups=9, ads=12,
     today_limit=START + timedelta(days=3), platforms=NAMES,
 )  # fmt: skip
-POLICY = Policy(platforms=NAMES, ingest=IngestPolicy(reread_ages=(1, 2, 14)))
+POLICY = Policy(platforms=NAMES, ingest=IngestPolicy(reread_ages=(1, 2, 8)))
 _PAGE = re.compile(rb"(?<![^?&])(limit|page_size|pageSize)=\d+")
 
 

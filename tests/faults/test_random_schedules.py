@@ -14,16 +14,18 @@ import pytest
 from sqlalchemy import select
 
 from stakazo_pipelines.decisions.recall import decisions_of
+from stakazo_pipelines.ingest import ingest_insights, or_unread
 from stakazo_pipelines.lake.store import INSIGHT_DATASETS
 from stakazo_pipelines.operations import ActionStatus
-from stakazo_pipelines.operations.states import OPEN_PLANS, PlanStatus
+from stakazo_pipelines.operations.states import OPEN_PLANS
 from stakazo_pipelines.operations.tables import ActionRow, DecisionRow, EventRow, PlanRow
 from stakazo_pipelines.sandbox.faults import KINDS
 from stakazo_pipelines.simulation import daily_run, decide_day, publish_decisions, read_due
 
 SCHEDULES, CHUNK = 200, 10
 KILLED, NIGHTS = (3, 11, 17), (4, 8, 12, 16)  # of every 20 schedules: 30 die on the way, 40 are nights as they come
-ROUNDS = 6  # of reading or publishing before the outage ends
+SMALL_PAGES = {"fresh": 12, "known": 3}
+ROUNDS = 4  # of reading or publishing before the outage ends
 FIELDS = ("daily_budget", "lifetime_budget", "status")
 PATHS = {
     "meta": (".*", "insights", "campaigns", "adsets", "ads", "adaccounts", "adcreatives"),
@@ -79,18 +81,18 @@ def rule(rng):
 class Day:
     """One day on a bench, taken to its end. `clean`: whether everything was read before anything was decided."""
 
-    def __init__(self, bench, begin=lambda when: None):
-        self.bench, self._begin, self.clean = bench, begin, True
-        begin("start")
+    def __init__(self, bench, schedule=()):
+        self.bench, self._schedule, self.rules, self.clean = bench, schedule, [], True
+        self._tries, self._mended = Counter(), Counter()
+        self._begin("start")
 
     def night(self):
         """The whole daily run as it comes, and then what is left of it; another one where it had not all been read."""
-        run = self.bench.run(self._whole)
-        self.clean = all_read(run.entities, run.insights) and not run.unready
-        while not self.clean and self._again("reading"):
-            run = self.bench.run(self._whole)
-            if all_read(run.entities, run.insights) and not run.unready:
-                break
+        self.clean = self.bench.run(self._whole)
+        read = self.clean
+        while not read:
+            assert self._again("reading")
+            read = self.bench.run(self._whole)
         self.publish()
 
     def by_steps(self):
@@ -106,32 +108,59 @@ class Day:
                 break
 
     async def _whole(self, desk):
-        return await daily_run(
+        mended = await self._mend(desk)
+        run = await daily_run(
             desk.platforms, desk.lake, desk.operations, desk.policy, rates=desk.rates, now=desk.now,
             population=self.bench.population,
         )  # fmt: skip
+        return mended and all_read(run.entities, run.insights) and not run.unready
 
     async def _read_and_decide(self, desk):
-        if not all_read(*await read_due(desk)):
+        read = all_read(*await read_due(desk))
+        if not (await self._mend(desk) and read):
             return False
         return not decide_day(desk, desk.newest_day, self.bench.population).unready
 
+    async def _mend(self, desk):
+        """Where rows came spoilt, a person looks into the quarantine and has the days of this reading read again."""
+        whole = True
+        for name, platform in desk.platforms.items():
+            spoilt = len(desk.lake.raw_files("quarantine", platform=name))
+            if spoilt == self._mended[name]:
+                continue
+            files = [file for dataset in INSIGHT_DATASETS for file in desk.lake.raw_files(dataset, platform=name)]
+            days = sorted({file.day for file in files if file.fetched_at == desk.now()})
+            read = await or_unread(ingest_insights(platform, desk.lake, days=days, ages=None, now=desk.now()))
+            if all_read({}, {name: read}):
+                self._mended[name] = spoilt
+            else:
+                whole = False
+        return whole
+
     async def _publish(self, desk):
+        """Until everything that was decided is seen."""
         with desk.operations.read() as session:
             cycle = session.scalar(select(DecisionRow.cycle).order_by(DecisionRow.id.desc()).limit(1))
-        published, unpublished = await publish_decisions(desk, desk.newest_day, decisions_of(desk.operations, cycle))
-        reports = dict(published)  # the second pass, for what waited, is the last word
-        failed = [report.failed for _, report in published] + [report.waiting for report in reports.values()]
-        plans = {plan.plan_id: plan for _, report in published for plan in report.plans}
-        return not unpublished and not any(failed) and all(p.status is PlanStatus.VERIFIED for p in plans.values())
+        decisions = decisions_of(desk.operations, cycle)
+        await publish_decisions(desk, desk.newest_day, decisions)
+        with desk.operations.read() as session:
+            good = ActionRow.status.in_([ActionStatus.VERIFIED, ActionStatus.ALREADY])
+            done = {(row.entity_id, Decimal(row.after)) for row in session.scalars(select(ActionRow).where(good))}
+        wanted = [decision.candidate for decision in decisions if decision.chosen]
+        return all((one.entity.id, one.after.amount) in done for one in wanted)
+
+    def _begin(self, when):
+        """Faults of the schedule come into force."""
+        for begins, spec in self._schedule:
+            if begins == when:
+                self.rules.append(self.bench.kernel.faults.add(spec))
 
     def _again(self, what):
         """Whether to try once more; after some rounds the outage ends, and then twice more must do."""
-        self._tries = getattr(self, "_tries", Counter())
         self._tries[what] += 1
         if self._tries[what] >= ROUNDS:
             self.bench.kernel.faults.clear()
-        return self._tries[what] < ROUNDS + 3
+        return self._tries[what] < ROUNDS + 2
 
 
 def all_read(entities, insights):
@@ -147,7 +176,8 @@ class Outcome:
 
     def __init__(self, bench):
         self.insights = {name: rows_of(bench.lake.newest(name).whole()) for name in INSIGHT_DATASETS}
-        self.entities = rows_of(bench.lake.entities().whole().drop("updated_at"))
+        # Names are for people: any text is taken for one, and an account without shows its id.
+        self.entities = rows_of(bench.lake.entities().whole().drop("updated_at", "account_name", "name", "native"))
         self.world = {
             (level, entity.id, name): getattr(entity, name, None)
             for level in ("campaign", "ad_group", "ad", "creative")
@@ -162,7 +192,9 @@ class Outcome:
 
 
 def rows_of(frame):
-    kept = frame.drop("fetched_at").with_columns(pl.col("native").map_elements(in_order, return_dtype=pl.String))
+    kept = frame.drop("fetched_at")
+    if "native" in kept.columns:
+        kept = kept.with_columns(pl.col("native").map_elements(in_order, return_dtype=pl.String))
     return sorted(map(repr, kept.iter_rows()))
 
 
@@ -253,9 +285,13 @@ def never_more_money(bench, outcome):
 # Where a day legitimately ends otherwise than one without faults -----------------------------------------------------
 
 EXCEPTIONS = {
-    "confirmed and never made": (
-        "a write that the platform confirmed but does not show may still be out for all anyone knows: for 24 hours it "
-        "counts against the caps, which may keep it, and what it was to pay for, from being sent again"
+    "perhaps out": (
+        "a write that was confirmed, or whose answers were lost, and that does not show may still be out for all anyone "
+        "knows: for 24 hours it counts against the caps, which may keep it, and what it was to pay for, from going out"
+    ),
+    "a page left out": (
+        "Meta tells no total, so a page that it leaves out of a report shows only where ads and account differ in the "
+        "last days: other rows may lack until their day is read again; none is wrong"
     ),
     "decided without all": (
         "a night that could not read an account decides over the others; the next run begins from what that one did"
@@ -264,10 +300,13 @@ EXCEPTIONS = {
 
 
 def exception(day, outcome):
+    rules = day.rules
+    if any(rule.kind == "missing_page" and rule.platform == "meta" and rule.fired for rule in rules):
+        return "a page left out"
     if not day.clean:
         return "decided without all"
     if any(action.status is ActionStatus.UNVERIFIED for action in outcome.actions):
-        return "confirmed and never made"
+        return "perhaps out"
     return None
 
 
@@ -279,7 +318,7 @@ def ends_as_without(calm, begun, outcome, why):
         assert {action.status for action in last.values()} <= {ActionStatus.VERIFIED, ActionStatus.ALREADY}
         return
     assert why in EXCEPTIONS
-    if why == "confirmed and never made":
+    if why == "perhaps out":
         told = {
             (action.level, action.entity_id, action.field)
             for action in outcome.actions
@@ -315,9 +354,9 @@ def survive(make_bench, calm, seed):
     """One schedule from beginning to end; which exception it fell under, and how often its process died."""
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     kind = rng.choice(("fresh", "known"))
-    bench = make_bench(kind, rows=rng.choice((0, 0, 2)), small_reports=rng.random() < 0.3)
+    bench = make_bench(kind, rows=rng.choice((0, 0, SMALL_PAGES[kind])), small_reports=rng.random() < 0.3)
     rules = schedule(rng)
-    day = Day(bench, lambda when: [bench.kernel.faults.add(spec) for begins, spec in rules if begins == when])
+    day = Day(bench, rules)
     if seed % 20 in KILLED:
         bench.kill_at(rng.randint(1, 90), done=rng.random() < 0.5, cancelled=rng.random() < 0.5)
         day.by_steps()
@@ -328,14 +367,21 @@ def survive(make_bench, calm, seed):
     begun, expected = calm(kind)
     bench_outcome = Outcome(bench)
     why = exception(day, bench_outcome)
-    assert bench_outcome.insights == expected.insights
+    if why == "a page left out":
+        for name, rows in expected.insights.items():
+            assert set(bench_outcome.insights[name]) <= set(rows)
+            assert [
+                row for row in rows if row not in bench_outcome.insights[name] and not row.startswith("('meta'")
+            ] == []
+    else:
+        assert bench_outcome.insights == expected.insights
     if day.clean:
         assert bench_outcome.entities == expected.entities
     assert doubled(bench) == []
     writes = applied(bench)
     assert [write for write in writes if write[3] == write[4]] == []
     if day.clean:
-        assert max(Counter(writes).values()) == 1
+        assert max(Counter(writes).values(), default=1) == 1
     journaled(bench, bench_outcome)
     verified_are_true(bench, bench_outcome)
     never_more_money(bench, bench_outcome)
