@@ -293,6 +293,18 @@ def test_a_level_the_platform_does_not_report_is_not_asked_for(read):
     assert {query.level for query in platform.queries} == set(LEVELS)
 
 
+def test_rejected_rows_are_kept_before_the_day_they_are_missing_from(tmp_path):
+    class DyingLake(Lake):
+        def append_days(self, *_args, **_more):
+            raise KeyError("the process ends here")
+
+    platform, lake = FakePlatform([account("1")]), DyingLake(tmp_path)
+    platform.rejected = [Quarantined("spend is below zero", "spend", {"spend": "-1"}, "row 3")]
+    with pytest.raises(KeyError):
+        asyncio.run(ingest_insights(platform, lake, days=[NEWEST], ages=None, now=NOW, levels=[Level.AD]))
+    assert lake.newest("quarantine").whole()["reason"].to_list() == ["spend is below zero"]
+
+
 def test_rejected_rows_are_kept_with_their_reason(read, lake):
     platform = FakePlatform([account("1")])
     platform.rejected = [Quarantined("spend is below zero", "spend", {"spend": "-1"}, "row 3")]

@@ -169,6 +169,12 @@ def test_chosen_changes_reach_the_platform_and_are_verified(publish):
     assert platform.held == {"1-g1": Decimal(110), "1-g2": Decimal(90)}
 
 
+def test_an_account_that_the_platform_does_not_list_is_told_with_its_changes_unmade(publish):
+    report = publish(FakePlatform(account("1")), proposals("1", "2"))
+    assert report.failed == {"2": "the platform no longer lists it"}
+    assert [plan.account_id for plan in report.plans] == ["1"]
+
+
 def test_the_same_day_published_again_writes_nothing_more(publish):
     platform = FakePlatform(account("1"))
     publish(platform, proposals("1"))

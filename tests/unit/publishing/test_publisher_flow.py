@@ -216,6 +216,24 @@ def test_a_write_that_never_shows_is_unverified_until_looked_at_again(desk):
     assert (late.plan_id, late.status) == (result.plan_id, PlanStatus.VERIFIED)
 
 
+def test_a_change_that_never_showed_and_was_planned_again_counts_once(desk):
+    desk.platform.faults["a"] = ["never"]
+    first = desk.publish(desk.plan(a="90.00"))
+    second = desk.publish(desk.plan(a="90.00"))
+    assert (states(first), states(second)) == ({"a": ActionStatus.UNVERIFIED}, {"a": ActionStatus.VERIFIED})
+    (again,) = asyncio.run(desk.publisher().recheck("act_1"))
+    assert (again.plan_id, states(again)) == (first.plan_id, {"a": ActionStatus.CONFLICT})
+    assert second.plan_id in again.actions[0].error
+
+
+def test_what_a_plan_left_out_still_stands_in_its_reason_when_it_ends(desk):
+    decisions = desk.decide(a="90.00", b="90.00")
+    desk.platform.set_budget("b", "50.00")
+    result = desk.publish(desk.plan_of(decisions))
+    assert result.status is PlanStatus.VERIFIED
+    assert result.reason.startswith("1 verified; left out meta/act_1 ad_group b: ")
+
+
 @pytest.mark.parametrize(("fault", "attempts"), [("lost_after", 1), ("lost_before", 2)])
 def test_a_lost_answer_is_read_back_and_only_repeated_when_the_old_value_stands(desk, fault, attempts):
     desk.platform.faults["a"] = [fault]
