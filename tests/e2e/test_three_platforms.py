@@ -14,7 +14,7 @@ from stakazo_pipelines.operations.tables import ActionRow, PlanRow
 
 pytestmark = pytest.mark.slow
 ALL = ["meta", "tiktok", "linkedin"]
-IN_DOLLARS = {"USD": 1.0, "EUR": 1 / 0.92, "JPY": 1 / 150}
+IN_DOLLARS = {"USD": 1.0, "EUR": 1 / 0.92, "GBP": 1 / 0.79, "JPY": 1 / 150}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_loop_moves_money_between_platforms_and_the_whole_never_grows(three)
         assert platforms_of(home.mart(f"ad_reporting__{grain}_report")) == set(ALL), grain
     portfolio = home.mart("ad_reporting__portfolio_report")
     assert platforms_of(portfolio) == set(ALL)
-    assert set(portfolio["reporting_currency"]) == {"USD"}
+    assert set(portfolio["currency"]) == {"USD"}
 
     with home.operations().read() as session:
         actions = session.scalars(select(ActionRow)).all()
@@ -56,8 +56,8 @@ def test_the_loop_moves_money_between_platforms_and_the_whole_never_grows(three)
             moved[row.platform] += float(Decimal(row.after) - Decimal(row.before)) * IN_DOLLARS[row.currency]
     assert set(moved) == set(ALL)
     budgets = home.lake.entities().whole().filter(pl.col("status") == "active")
-    rate = pl.col("currency").replace_strict(IN_DOLLARS, return_dtype=pl.Float64)
-    total = (budgets["budget"].cast(pl.Float64) * budgets.select(rate)["currency"]).sum()
+    worth = pl.col("currency").replace_strict(IN_DOLLARS, return_dtype=pl.Float64)
+    total = budgets.select((pl.col("budget").cast(pl.Float64) * worth).sum()).item()
     assert max(moved.values()) > 0.01 * total  # a platform gained
     assert min(moved.values()) < -0.01 * total  # what another gave
     assert -0.01 * total < sum(moved.values()) <= 1e-6 * total
