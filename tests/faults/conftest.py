@@ -27,6 +27,7 @@ from stakazo_pipelines.operations import open_operations
 from stakazo_pipelines.platforms.registry import PLATFORMS
 from stakazo_pipelines.policy import IngestPolicy, Policy
 from stakazo_pipelines.publishing.publisher import Publisher
+from stakazo_pipelines.sandbox.faults import KINDS
 from stakazo_pipelines.sandbox.linkedin import LinkedInOptions
 from stakazo_pipelines.sandbox.meta import MetaOptions
 from stakazo_pipelines.sandbox.server import create_app
@@ -42,6 +43,12 @@ CONFIG = WorldConfig(
     today_limit=START + timedelta(days=3), platforms=NAMES,
 )  # fmt: skip
 POLICY = Policy(platforms=NAMES, ingest=IngestPolicy(reread_ages=(1, 2, 8)))
+PATHS = {
+    "meta": (".*", "insights", "campaigns", "adsets", "ads", "adaccounts", "adcreatives"),
+    "tiktok": (".*", "report/", "campaign/get", "adgroup/", "/ad/get", "advertiser", "update"),
+    "linkedin": (".*", "adAnalytics", "adCampaigns", "adCampaignGroups", "creatives", "adAccounts"),
+}
+REPORTS = {"meta": "insights", "tiktok": "report/integrated", "linkedin": "adAnalytics"}
 _PAGE = re.compile(rb"(?<![^?&])(limit|page_size|pageSize)=\d+")
 
 
@@ -112,7 +119,7 @@ class Bench:
         shutil.copyfile(template.database, folder / "operations.db")
         self.database = make_url(f"sqlite:///{folder / 'operations.db'}")
         self.operations = open_operations(self.database)
-        self.policy, self.began = POLICY, self.world.now
+        self.names, self.policy, self.began = NAMES, POLICY, self.world.now
         self.journal_from = len(self.world.journal)
         self.population, self.rates = template.population, load_rates()
         self._main: asyncio.Task[Any] | None = None
@@ -205,6 +212,49 @@ def _template(folder: Path, *, preloaded: bool, population: Any) -> Template:
     first.kernel.advance(START + timedelta(days=1))
     first.operations.close()
     return Template(first.world, folder / "first" / "lake", folder / "first" / "operations.db", run.population)
+
+
+def random_schedule(rng):
+    """2 to 8 rules, each with when it begins: at the start, or only when the publishing does."""
+    return [(rng.choice(("start", "publishing")), random_rule(rng)) for _ in range(rng.randint(2, 8))]
+
+
+def random_rule(rng):
+    kind = rng.choice(sorted(KINDS))
+    platform = rng.choice(sorted(PATHS))
+    spec = {
+        "platform": platform,
+        "kind": kind,
+        "path": rng.choice(PATHS[platform]) if rng.random() < 0.6 else ".*",
+        "probability": rng.choice((0.2, 0.5, 1.0)),
+        "times": rng.randint(1, 3),
+        "seed": rng.randrange(10**6),
+    }
+    if KINDS[kind] in ("any", "transport"):
+        spec["method"] = rng.choice((None, "GET", "POST", "POST"))
+        if spec["method"] == "POST":
+            spec["path"] = ".*"
+    if kind == "missing_page":  # a list that is cut short tells nobody: see the exceptions
+        spec["path"] = REPORTS[platform]
+    options = {
+        "throttle": {"retry_after_s": rng.choice((1, 30, 120))},
+        "server_error": {"status": rng.choice((500, 502, 503)), "body": rng.choice(("json", "html"))},
+        "timeout": {"seconds": 0},
+        "slow_body": {"seconds": 0},
+        "truncated_json": {"share": rng.choice((0.0, 0.3, 0.9))},
+        "malformed_row": {"rows": rng.choice(("one", "all"))},
+        "missing_field": {"rows": rng.choice(("one", "all"))},
+        "retyped_field": {"rows": rng.choice(("one", "all"))},
+        "partial_batch": {"share": rng.choice((0.3, 0.6))},
+        "write_delayed": {"requests": rng.randint(1, 4)},
+    }
+    return spec | options.get(kind, {})
+
+
+@pytest.fixture(scope="session")
+def schedule():
+    """Makes a random schedule from a generator of random numbers."""
+    return random_schedule
 
 
 @pytest.fixture(scope="session", autouse=True)

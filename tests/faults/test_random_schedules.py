@@ -7,6 +7,7 @@ publish until everything that was decided is seen. The faults run out; then the 
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 import polars as pl
@@ -19,7 +20,6 @@ from stakazo_pipelines.lake.store import INSIGHT_DATASETS
 from stakazo_pipelines.operations import ActionStatus
 from stakazo_pipelines.operations.states import OPEN_PLANS
 from stakazo_pipelines.operations.tables import ActionRow, DecisionRow, EventRow, PlanRow
-from stakazo_pipelines.sandbox.faults import KINDS
 from stakazo_pipelines.simulation import daily_run, decide_day, publish_decisions, read_due
 
 SCHEDULES, CHUNK = 200, 10
@@ -27,52 +27,6 @@ KILLED, NIGHTS = (3, 11, 17), (4, 8, 12, 16)  # of every 20 schedules: 30 die on
 SMALL_PAGES = {"fresh": 12, "known": 3}
 ROUNDS = 4  # of reading or publishing before the outage ends
 FIELDS = ("daily_budget", "lifetime_budget", "status")
-PATHS = {
-    "meta": (".*", "insights", "campaigns", "adsets", "ads", "adaccounts", "adcreatives"),
-    "tiktok": (".*", "report/", "campaign/get", "adgroup/", "/ad/get", "advertiser", "update"),
-    "linkedin": (".*", "adAnalytics", "adCampaigns", "adCampaignGroups", "creatives", "adAccounts"),
-}
-REPORTS = {"meta": "insights", "tiktok": "report/integrated", "linkedin": "adAnalytics"}
-
-
-# Schedules ----------------------------------------------------------------------------------------------------------
-
-
-def schedule(rng):
-    """2 to 8 rules, each with when it begins: at the start, or only when the publishing does."""
-    return [(rng.choice(("start", "publishing")), rule(rng)) for _ in range(rng.randint(2, 8))]
-
-
-def rule(rng):
-    kind = rng.choice(sorted(KINDS))
-    platform = rng.choice(sorted(PATHS))
-    spec = {
-        "platform": platform,
-        "kind": kind,
-        "path": rng.choice(PATHS[platform]) if rng.random() < 0.6 else ".*",
-        "probability": rng.choice((0.2, 0.5, 1.0)),
-        "times": rng.randint(1, 3),
-        "seed": rng.randrange(10**6),
-    }
-    if KINDS[kind] in ("any", "transport"):
-        spec["method"] = rng.choice((None, "GET", "POST", "POST"))
-        if spec["method"] == "POST":
-            spec["path"] = ".*"
-    if kind == "missing_page":  # a list that is cut short tells nobody: see the exceptions
-        spec["path"] = REPORTS[platform]
-    options = {
-        "throttle": {"retry_after_s": rng.choice((1, 30, 120))},
-        "server_error": {"status": rng.choice((500, 502, 503)), "body": rng.choice(("json", "html"))},
-        "timeout": {"seconds": 0},
-        "slow_body": {"seconds": 0},
-        "truncated_json": {"share": rng.choice((0.0, 0.3, 0.9))},
-        "malformed_row": {"rows": rng.choice(("one", "all"))},
-        "missing_field": {"rows": rng.choice(("one", "all"))},
-        "retyped_field": {"rows": rng.choice(("one", "all"))},
-        "partial_batch": {"share": rng.choice((0.3, 0.6))},
-        "write_delayed": {"requests": rng.randint(1, 4)},
-    }
-    return spec | options.get(kind, {})
 
 
 # The day ------------------------------------------------------------------------------------------------------------
@@ -84,6 +38,7 @@ class Day:
     def __init__(self, bench, schedule=()):
         self.bench, self._schedule, self.rules, self.clean = bench, schedule, [], True
         self._tries, self._mended = Counter(), Counter()
+        self._unread = self._unpublished = set(bench.names)  # what failed is done again, no more
         self._begin("start")
 
     def night(self):
@@ -116,10 +71,13 @@ class Day:
         return mended and all_read(run.entities, run.insights) and not run.unready
 
     async def _read_and_decide(self, desk):
-        read = all_read(*await read_due(desk))
-        if not (await self._mend(desk) and read):
+        due = {name: desk.platforms[name] for name in sorted(self._unread)}
+        entities, insights = await read_due(replace(desk, platforms=due))
+        self._unread = {name for name in due if not all_read({0: entities[name]}, {0: insights[name]})}
+        if not await self._mend(desk) or self._unread:
             return False
-        return not decide_day(desk, desk.newest_day, self.bench.population).unready
+        self._unread = {platform for platform, _ in decide_day(desk, desk.newest_day, self.bench.population).unready}
+        return not self._unread
 
     async def _mend(self, desk):
         """Where rows came spoilt, a person looks into the quarantine and has the days of this reading read again."""
@@ -142,12 +100,15 @@ class Day:
         with desk.operations.read() as session:
             cycle = session.scalar(select(DecisionRow.cycle).order_by(DecisionRow.id.desc()).limit(1))
         decisions = decisions_of(desk.operations, cycle)
-        await publish_decisions(desk, desk.newest_day, decisions)
+        due = {name: desk.platforms[name] for name in desk.platforms if name in self._unpublished}
+        await publish_decisions(replace(desk, platforms=due), desk.newest_day, decisions)
         with desk.operations.read() as session:
             good = ActionRow.status.in_([ActionStatus.VERIFIED, ActionStatus.ALREADY])
             done = {(row.entity_id, Decimal(row.after)) for row in session.scalars(select(ActionRow).where(good))}
         wanted = [decision.candidate for decision in decisions if decision.chosen]
-        return all((one.entity.id, one.after.amount) in done for one in wanted)
+        left = [one.entity for one in wanted if (one.entity.id, one.after.amount) not in done]
+        self._unpublished = {entity.platform for entity in left}
+        return not left
 
     def _begin(self, when):
         """Faults of the schedule come into force."""
@@ -156,11 +117,11 @@ class Day:
                 self.rules.append(self.bench.kernel.faults.add(spec))
 
     def _again(self, what):
-        """Whether to try once more; after some rounds the outage ends, and then twice more must do."""
+        """Whether to try once more; after some rounds the outage ends, and then one more must do."""
         self._tries[what] += 1
         if self._tries[what] >= ROUNDS:
             self.bench.kernel.faults.clear()
-        return self._tries[what] < ROUNDS + 2
+        return self._tries[what] <= ROUNDS
 
 
 def all_read(entities, insights):
@@ -286,8 +247,8 @@ def never_more_money(bench, outcome):
 
 EXCEPTIONS = {
     "perhaps out": (
-        "a write that was confirmed, or whose answers were lost, and that does not show may still be out for all anyone "
-        "knows: for 24 hours it counts against the caps, which may keep it, and what it was to pay for, from going out"
+        "a write that was confirmed, or whose answers were lost, and that does not show may still be out for all "
+        "anyone knows: for 24 hours it counts against the caps, which may keep it back, and what it was to pay for"
     ),
     "a page left out": (
         "Meta tells no total, so a page that it leaves out of a report shows only where ads and account differ in the "
@@ -350,7 +311,7 @@ def calm(calm_days, make_bench):
     return of
 
 
-def survive(make_bench, calm, seed):
+def survive(make_bench, calm, schedule, seed):
     """One schedule from beginning to end; which exception it fell under, and how often its process died."""
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     kind = rng.choice(("fresh", "known"))
@@ -391,11 +352,11 @@ def survive(make_bench, calm, seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, SCHEDULES, CHUNK))
-def test_a_day_under_faults_ends_as_one_without(make_bench, calm, first):
+def test_a_day_under_faults_ends_as_one_without(make_bench, calm, schedule, first):
     failed = []
     for seed in range(first, first + CHUNK):
         try:
-            survive(make_bench, calm, seed)
+            survive(make_bench, calm, schedule, seed)
         except Exception as error:
             error.add_note(f"schedule {seed}")
             failed.append(error)
