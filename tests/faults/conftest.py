@@ -5,6 +5,7 @@ Waits take no time. A process may be killed at any request; a new one goes on wi
 
 import asyncio
 import copy
+import json
 import os
 import re
 import shutil
@@ -16,14 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.cycle import changes
 from stakazo_pipelines.ingest import ingest_entities, ingest_insights
 from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.lake.store import INSIGHT_DATASETS
 from stakazo_pipelines.operations import open_operations
+from stakazo_pipelines.operations.states import OPEN_PLANS
+from stakazo_pipelines.operations.tables import ActionRow, EventRow, PlanRow
 from stakazo_pipelines.platforms.registry import PLATFORMS
 from stakazo_pipelines.policy import IngestPolicy, Policy
 from stakazo_pipelines.publishing.publisher import Publisher
@@ -49,6 +55,7 @@ PATHS = {
     "linkedin": (".*", "adAnalytics", "adCampaigns", "adCampaignGroups", "creatives", "adAccounts"),
 }
 REPORTS = {"meta": "insights", "tiktok": "report/integrated", "linkedin": "adAnalytics"}
+FIELDS = ("daily_budget", "lifetime_budget", "status")
 _PAGE = re.compile(rb"(?<![^?&])(limit|page_size|pageSize)=\d+")
 
 
@@ -129,6 +136,19 @@ class Bench:
         """What was written through an API since the bench was made."""
         return [write for write in self.world.journal[self.journal_from :] if write.actor == "api"]
 
+    @property
+    def applied(self) -> list[tuple[str, str, str, Any, Any]]:
+        """(level, id, field, before, after) of every budget and status written through an API, in order."""
+        return [
+            (write.level, write.id, name, write.before.get(name), value)
+            for write in self.writes
+            for name, value in write.fields.items()
+            if name in FIELDS
+        ]
+
+    def outcome(self) -> "Outcome":
+        return Outcome(self)
+
     async def sleep(self, seconds: float) -> None:
         self.waited += seconds
         await asyncio.sleep(0)
@@ -174,6 +194,42 @@ class Bench:
             self.operations.close()
             self.operations = open_operations(self.database)
             return None
+
+
+class Outcome:
+    """What a day left behind, in a form that two days can be compared by."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.insights = {name: rows_of(bench.lake.newest(name).whole()) for name in INSIGHT_DATASETS}
+        # Names are for people: any text is taken for one, and an account without shows its id.
+        self.entities = rows_of(bench.lake.entities().whole().drop("updated_at", "account_name", "name", "native"))
+        self.world = {
+            (level, entity.id, name): getattr(entity, name, None)
+            for level in ("campaign", "ad_group", "ad", "creative")
+            for entity in getattr(bench.world, f"{level}s").values()
+            for name in FIELDS
+        }
+        with bench.operations.read() as session:
+            self.actions = list(session.scalars(select(ActionRow)))
+            self.plans = list(session.scalars(select(PlanRow)))
+            self.events = list(session.scalars(select(EventRow)))
+        self.open = sorted(plan.account_id for plan in self.plans if plan.status in OPEN_PLANS)
+
+
+def rows_of(frame: pl.DataFrame) -> list[str]:
+    kept = frame.drop("fetched_at")
+    if "native" in kept.columns:
+        kept = kept.with_columns(pl.col("native").map_elements(in_order, return_dtype=pl.String))
+    return sorted(map(repr, kept.iter_rows()))
+
+
+def in_order(native: str) -> str:
+    """The platform's own row, without the field that a fault added: what is new there is kept, and no difference."""
+    return json.dumps(json.loads(native, object_hook=without_the_new), sort_keys=True)
+
+
+def without_the_new(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key != "brand_new_field"}
 
 
 @dataclass

@@ -4,7 +4,6 @@ What failed is done again as the next schedule or a person would: read until eve
 publish until everything that was decided is seen. The faults run out; then the world is as if there had been none.
 """
 
-import json
 import random
 from collections import Counter
 from dataclasses import replace
@@ -18,15 +17,13 @@ from stakazo_pipelines.decisions.recall import decisions_of
 from stakazo_pipelines.ingest import ingest_insights, or_unread
 from stakazo_pipelines.lake.store import INSIGHT_DATASETS
 from stakazo_pipelines.operations import ActionStatus
-from stakazo_pipelines.operations.states import OPEN_PLANS
-from stakazo_pipelines.operations.tables import ActionRow, DecisionRow, EventRow, PlanRow
+from stakazo_pipelines.operations.tables import ActionRow, DecisionRow
 from stakazo_pipelines.simulation import daily_run, decide_day, publish_decisions, read_due
 
 SCHEDULES, CHUNK = 200, 10
 KILLED, NIGHTS = (3, 11, 17), (4, 8, 12, 16)  # of every 20 schedules: 30 die on the way, 40 are nights as they come
 SMALL_PAGES = {"fresh": 12, "known": 3}
 ROUNDS = 4  # of reading or publishing before the outage ends
-FIELDS = ("daily_budget", "lifetime_budget", "status")
 
 
 # The day ------------------------------------------------------------------------------------------------------------
@@ -132,42 +129,6 @@ def all_read(entities, insights):
 # What came of it ----------------------------------------------------------------------------------------------------
 
 
-class Outcome:
-    """What a day left behind, in a form that two days can be compared by."""
-
-    def __init__(self, bench):
-        self.insights = {name: rows_of(bench.lake.newest(name).whole()) for name in INSIGHT_DATASETS}
-        # Names are for people: any text is taken for one, and an account without shows its id.
-        self.entities = rows_of(bench.lake.entities().whole().drop("updated_at", "account_name", "name", "native"))
-        self.world = {
-            (level, entity.id, name): getattr(entity, name, None)
-            for level in ("campaign", "ad_group", "ad", "creative")
-            for entity in getattr(bench.world, f"{level}s").values()
-            for name in FIELDS
-        }
-        with bench.operations.read() as session:
-            self.actions = list(session.scalars(select(ActionRow)))
-            self.plans = list(session.scalars(select(PlanRow)))
-            self.events = list(session.scalars(select(EventRow)))
-        self.open = sorted(plan.account_id for plan in self.plans if plan.status in OPEN_PLANS)
-
-
-def rows_of(frame):
-    kept = frame.drop("fetched_at")
-    if "native" in kept.columns:
-        kept = kept.with_columns(pl.col("native").map_elements(in_order, return_dtype=pl.String))
-    return sorted(map(repr, kept.iter_rows()))
-
-
-def in_order(native):
-    """The platform's own row, without the field that a fault added: what is new there is kept, and no difference."""
-    return json.dumps(json.loads(native, object_hook=without_the_new), sort_keys=True)
-
-
-def without_the_new(found):
-    return {key: value for key, value in found.items() if key != "brand_new_field"}
-
-
 def doubled(bench):
     """Rows that stand twice in one file of the lake."""
     found = []
@@ -179,16 +140,6 @@ def doubled(bench):
     return found
 
 
-def applied(bench):
-    """(level, id, field, before, after) of every budget and status written through an API, in order."""
-    return [
-        (write.level, write.id, name, write.before.get(name), value)
-        for write in bench.writes
-        for name, value in write.fields.items()
-        if name in FIELDS
-    ]
-
-
 def journaled(bench, outcome):
     """Every write in the world has its action, and each action's intention and end are in the journal of events."""
     actions = {}
@@ -197,7 +148,7 @@ def journaled(bench, outcome):
     kinds = {}
     for event in outcome.events:
         kinds.setdefault((event.action_id, event.before, event.after), set()).add(event.kind)
-    for write in applied(bench):
+    for write in bench.applied:
         assert write in actions, f"the world was written to without a record: {write}"
         mine = [kinds[action.id, action.before, action.after] for action in actions[write] if action.attempts]
         assert any({"write_intended", f"write_{action.status}"} <= told for told in mine for action in actions[write])
@@ -213,7 +164,7 @@ def in_units(bench, action):
 
 def verified_are_true(bench, outcome):
     """The last value of each field that was seen to be written is the one the world holds."""
-    wrote = {(level, entity, name, after) for level, entity, name, _, after in applied(bench)}
+    wrote = {(level, entity, name, after) for level, entity, name, _, after in bench.applied}
     last = {}
     for action in sorted(outcome.actions, key=lambda action: action.id):
         if action.status is ActionStatus.VERIFIED and action.settled_at >= bench.began:
@@ -237,7 +188,7 @@ def never_more_money(bench, outcome):
         plan.budget_total * growth * bench.world.accounts[plan.account_id].minor_units * worth[plan.account_id]
         for plan in first.values()
     )
-    for level, entity, name, before, after in applied(bench):
+    for level, entity, name, before, after in bench.applied:
         if name == "daily_budget":
             total += (after - before) * worth[bench.world.owner(level, entity).id]
             assert total <= rounding
@@ -303,9 +254,9 @@ def calm(calm_days, make_bench):
     def of(kind):
         if kind not in calm_days:
             bench = make_bench(kind)
-            begun = Outcome(bench).world
+            begun = bench.outcome().world
             Day(bench).by_steps()
-            calm_days[kind] = begun, Outcome(bench)
+            calm_days[kind] = begun, bench.outcome()
         return calm_days[kind]
 
     return of
@@ -326,7 +277,7 @@ def survive(make_bench, calm, schedule, seed):
     else:
         day.by_steps()
     begun, expected = calm(kind)
-    bench_outcome = Outcome(bench)
+    bench_outcome = bench.outcome()
     why = exception(day, bench_outcome)
     if why == "a page left out":
         for name, rows in expected.insights.items():
@@ -339,7 +290,7 @@ def survive(make_bench, calm, schedule, seed):
     if day.clean:
         assert bench_outcome.entities == expected.entities
     assert doubled(bench) == []
-    writes = applied(bench)
+    writes = bench.applied
     assert [write for write in writes if write[3] == write[4]] == []
     if day.clean:
         assert max(Counter(writes).values(), default=1) == 1
