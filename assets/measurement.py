@@ -34,7 +34,7 @@ from stakazo_pipelines.cycle.returns import (
 )
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY, MATURE_AGE
-from stakazo_pipelines.quality import READINESS_DAYS, readiness
+from stakazo_pipelines.quality import FINER_GRAINS, READINESS_DAYS, readiness
 from stakazo_pipelines.vocabulary import ArmState
 
 REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "campaign", "ad_group", "ad")]
@@ -53,7 +53,7 @@ REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "c
             asset="account_readiness",
             blocking=True,
             description=(
-                "At least one account has a recent report whose ads add up to its own total. Accounts that do not "
+                "At least one account has a recent report whose parts add up to its own total. Accounts that do not "
                 "keep their budgets; the others go on."
             ),
         ),
@@ -64,8 +64,8 @@ REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "c
         ),
     ],
     description=(
-        "Which accounts' data may be acted upon on this day: reported recently, and the ads' spend adds up to the "
-        "account's total, which is fetched separately."
+        "Which accounts' data may be acted upon on this day: reported recently, and the spend of campaigns, ad groups "
+        "and ads adds up to the account's total, which is fetched separately."
     ),
 )
 def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
@@ -74,7 +74,10 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
         since = day - timedelta(days=READINESS_DAYS - 1)
         verdicts = readiness(
             marts.read_mart(opened, "ad_reporting__account_report", since=since, until=day),
-            marts.read_mart(opened, "ad_reporting__ad_report", since=since, until=day),
+            {
+                name: marts.read_mart(opened, f"ad_reporting__{grain}_report", since=since, until=day)
+                for name, grain in FINER_GRAINS.items()
+            },
             day=day,
             tolerance=rules.ingest.reconciliation_tolerance,
             max_age_days=rules.measurement.stale_after_days,

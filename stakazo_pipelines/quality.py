@@ -1,6 +1,6 @@
 """Checks on frames, as pure functions: each returns the offending rows, so that an empty frame means all is well."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date
 from zoneinfo import ZoneInfo
 
@@ -8,6 +8,7 @@ import polars as pl
 
 from stakazo_pipelines.vocabulary import Level
 
+FINER_GRAINS = {"campaigns": Level.CAMPAIGN, "ad groups": Level.AD_GROUP, "ads": Level.AD}  # than the account's
 READINESS_DAYS = 7  # how far back `readiness` looks
 NON_NEGATIVE = ("impressions", "clicks", "link_clicks", "spend", "conversions", "conversions_value", "reach")
 
@@ -23,20 +24,20 @@ def negative(frame: pl.DataFrame, *, columns: Sequence[str] = NON_NEGATIVE) -> p
     return frame.filter(pl.any_horizontal([pl.col(column) < 0 for column in present]))
 
 
-def unreconciled(account_report: pl.DataFrame, ad_report: pl.DataFrame, *, tolerance: float) -> pl.DataFrame:
-    """Account-days where the ads' spend does not add up to the account's, beyond `tolerance` (fraction of the larger).
+def unreconciled(account_report: pl.DataFrame, parts: pl.DataFrame, *, tolerance: float) -> pl.DataFrame:
+    """Account-days where the parts' spend does not add up to the account's, beyond `tolerance` (of the larger).
 
-    Returns date_day, platform, account_id, account_spend, ads_spend, gap. An account-day that only one of the two
-    grains has counts as a gap of 1. Both frames need date_day, platform, account_id and spend.
+    `parts` is a report of a finer grain. Returns date_day, platform, account_id, account_spend, parts_spend, gap. An
+    account-day that only one of the two has counts as a gap of 1. Both need date_day, platform, account_id and spend.
     """
     keys = ["date_day", "platform", "account_id"]
     account = account_report.group_by(keys).agg(account_spend=pl.col("spend").cast(pl.Float64).sum())
-    ads = ad_report.group_by(keys).agg(ads_spend=pl.col("spend").cast(pl.Float64).sum())
-    joined = account.join(ads, on=keys, how="full", coalesce=True).with_columns(
-        pl.col("account_spend", "ads_spend").fill_null(0.0)
+    added_up = parts.group_by(keys).agg(parts_spend=pl.col("spend").cast(pl.Float64).sum())
+    joined = account.join(added_up, on=keys, how="full", coalesce=True).with_columns(
+        pl.col("account_spend", "parts_spend").fill_null(0.0)
     )
-    larger = pl.max_horizontal("account_spend", "ads_spend")
-    gap = pl.when(larger > 0).then((pl.col("account_spend") - pl.col("ads_spend")).abs() / larger).otherwise(0.0)
+    larger = pl.max_horizontal("account_spend", "parts_spend")
+    gap = pl.when(larger > 0).then((pl.col("account_spend") - pl.col("parts_spend")).abs() / larger).otherwise(0.0)
     return joined.with_columns(gap=gap).filter(pl.col("gap") > tolerance).sort(keys)
 
 
@@ -56,7 +57,7 @@ def out_of_bounds(allocations: pl.DataFrame, *, step_cap: float, growth: float) 
 
 def readiness(
     account_report: pl.DataFrame,
-    ad_report: pl.DataFrame,
+    finer: Mapping[str, pl.DataFrame],
     *,
     day: date,
     tolerance: float,
@@ -66,7 +67,8 @@ def readiness(
     """Which accounts' data may be acted upon for `day`: platform, account_id, last_day, gap, ready, reason.
 
     An account is ready when its newest report day is at most `max_age_days` before `day` and, on every day given whose
-    total was fetched separately (an import's was not), the ads' spend adds up to it. Give the recent days only.
+    total was fetched separately (an import's was not), the spend of every finer report (by what its rows are called,
+    such as "ads") adds up to it: a page that a platform left out shows there. Give the recent days only.
     `known` are rows of the newest entity snapshots: an account in them is not ready either while it reported nothing,
     or while its budgets were not read since `day` ended in its zone, because its platform cannot be read.
     """
@@ -77,8 +79,7 @@ def readiness(
     else:
         accounts = accounts.with_columns(read=pl.lit(None, dtype=pl.String))
     fetched = account_report.filter(pl.col("reported_level") == Level.ACCOUNT.value)
-    ads = ad_report.join(fetched, on=[*keys, "date_day"], how="semi")
-    gaps = unreconciled(fetched, ads, tolerance=tolerance).group_by(keys).agg(gap=pl.col("gap").max())
+    gaps = _largest_gaps(fetched, finer, tolerance=tolerance)
     age = (pl.lit(day) - pl.col("last_day")).dt.total_days()
     reason = (
         pl.when(pl.col("last_day").is_null())
@@ -88,11 +89,23 @@ def readiness(
         .when(pl.col("read").is_not_null())
         .then(pl.format("its budgets were last read on {}, before the day had ended", "read"))
         .when(pl.col("gap") > 0)
-        .then(pl.format("ads and account totals differ by {} %", (pl.col("gap") * 100).round(1)))
+        .then(pl.format("{} and account totals differ by {} %", "parts", (pl.col("gap") * 100).round(1)))
         .otherwise(pl.lit(""))
     )
     joined = accounts.join(gaps, on=keys, how="left").with_columns(pl.col("gap").fill_null(0.0))
-    return joined.with_columns(reason=reason, ready=reason == "").drop("read").sort(keys)
+    return joined.with_columns(reason=reason, ready=reason == "").drop("read", "parts").sort(keys)
+
+
+def _largest_gaps(fetched: pl.DataFrame, finer: Mapping[str, pl.DataFrame], *, tolerance: float) -> pl.DataFrame:
+    """Of each account that does not add up: the largest gap, and between which parts and the account it is."""
+    keys = ["platform", "account_id"]
+    found = [
+        unreconciled(fetched, report.join(fetched, on=[*keys, "date_day"], how="semi"), tolerance=tolerance).select(
+            *keys, "gap", parts=pl.lit(name)
+        )
+        for name, report in finer.items()
+    ]
+    return pl.concat(found).sort("gap", descending=True, maintain_order=True).unique(keys, keep="first")
 
 
 def _unread_since(snapshots: pl.DataFrame, day: date) -> pl.DataFrame:

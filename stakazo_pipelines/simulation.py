@@ -37,7 +37,7 @@ from stakazo_pipelines.operations import ActionStatus, Operations
 from stakazo_pipelines.operations.states import PlanStatus
 from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.quality import READINESS_DAYS, readiness
+from stakazo_pipelines.quality import FINER_GRAINS, READINESS_DAYS, readiness
 from stakazo_pipelines.vocabulary import Level
 
 # Measurement needs no more: the account's totals teach conversion delay, the others hold the budgets.
@@ -258,18 +258,16 @@ def _arm_days(desk: Desk, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _unready(desk: Desk, day: date) -> dict[AccountKey, str]:
-    """Accounts whose data may not be acted upon, and why. Without ads read there is nothing to reconcile with."""
+    """Accounts whose data may not be acted upon, and why."""
     since = day - timedelta(days=READINESS_DAYS - 1)
-    finest = Level.AD if Level.AD in desk.levels else Level.ACCOUNT
-    account, ads = (
-        desk.lake.newest(f"insights_{level}", since=since, until=day, columns=_READ)
-        .whole()
-        .with_columns(reported_level=pl.lit(level.value))
-        for level in (Level.ACCOUNT, finest)
-    )
+
+    def read(level: Level) -> pl.DataFrame:
+        rows = desk.lake.newest(f"insights_{level}", since=since, until=day, columns=_READ).whole()
+        return rows.with_columns(reported_level=pl.lit(level.value))
+
     verdicts = readiness(
-        account,
-        ads,
+        read(Level.ACCOUNT),
+        {name: read(level) for name, level in FINER_GRAINS.items() if level in desk.levels},
         day=day,
         tolerance=desk.policy.ingest.reconciliation_tolerance,
         max_age_days=desk.policy.measurement.stale_after_days,

@@ -246,7 +246,8 @@ def test_ads_that_do_not_add_up_to_their_account_keep_that_account_from_being_ac
     append(lake, Level.ACCOUNT, DAY, [("", "", "", 100.0, 1)], age=1)
     dbt_build(lake, [DAY])
     reports = [read_mart(lake, model, DAY, DAY) for model in ("ad_reporting__account_report", AD)]
-    [verdict] = readiness(*reports, day=DAY, tolerance=0.01, max_age_days=3).iter_rows(named=True)
+    account, ads = reports
+    [verdict] = readiness(account, {"ads": ads}, day=DAY, tolerance=0.01, max_age_days=3).iter_rows(named=True)
     assert not verdict["ready"]
     assert verdict["reason"] == "ads and account totals differ by 10.0 %"
 

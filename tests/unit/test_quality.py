@@ -27,7 +27,7 @@ def report(*rows: tuple[str, int, float], reported_level: str = "account") -> pl
 
 
 def ready(account: pl.DataFrame, ads: pl.DataFrame, tolerance: float = 0.01) -> dict[str, str]:
-    verdicts = readiness(account, ads, day=DAY, tolerance=tolerance, max_age_days=3)
+    verdicts = readiness(account, {"ads": ads}, day=DAY, tolerance=tolerance, max_age_days=3)
     assert (verdicts["ready"] == (verdicts["reason"] == "")).all()
     return dict(zip(verdicts["account_id"], verdicts["reason"], strict=True))
 
@@ -102,6 +102,13 @@ def test_one_day_that_does_not_add_up_keeps_only_its_own_account_back():
     assert ready(account, ads) == {"a": "", "b": "ads and account totals differ by 10.0 %"}
 
 
+def test_the_widest_gap_of_any_grain_is_told():
+    account, campaigns, ads = report(("a", 0, 10.0)), report(("a", 0, 7.0)), report(("a", 0, 9.0))
+    verdicts = readiness(account, {"campaigns": campaigns, "ads": ads}, day=DAY, tolerance=0.01, max_age_days=3)
+    assert verdicts["reason"].to_list() == ["campaigns and account totals differ by 30.0 %"]
+    assert verdicts["gap"].to_list() == [0.3]
+
+
 def test_an_export_without_ads_has_nothing_to_be_compared_with():
     summed = report(("a", 0, 10.0), reported_level="ad_group")
     assert ready(summed, report()) == {"a": ""}
@@ -123,7 +130,7 @@ def snapshots(*rows: tuple[str, str, datetime]) -> pl.DataFrame:
 
 def ready_with(known: pl.DataFrame) -> dict[str, str]:
     rows = report(("a", 0, 10.0))
-    verdicts = readiness(rows, rows, day=DAY, tolerance=0.01, max_age_days=3, known=known)
+    verdicts = readiness(rows, {"ads": rows}, day=DAY, tolerance=0.01, max_age_days=3, known=known)
     return dict(verdicts.select("account_id", "reason").iter_rows())
 
 
