@@ -17,7 +17,7 @@ up: setup           ## the Dagster UI, its daemon and the sandbox, on loopback
 	$(BIN)/stakazo up
 
 test: setup-dev     ## every test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: setup-dev    ## format, lint and types: exactly what CI runs
 	$(BIN)/ruff format --check .

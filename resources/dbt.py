@@ -1,6 +1,7 @@
 """dbt as a resource: run inside this process, which is warm, instead of starting a new one for each build."""
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from dagster import ConfigurableResource
 
 from stakazo_pipelines.errors import StakazoError
+
+MANIFEST = "assets.json"
 
 
 class DbtError(StakazoError):
@@ -37,14 +40,19 @@ class DbtResource(ConfigurableResource[None]):
 
     @property
     def manifest(self) -> Path:
-        return Path(self.target) / "manifest.json"
+        """What the assets are made from: our own copy, because dbt writes its manifest in place on every build."""
+        return Path(self.target) / MANIFEST
 
     def parse_when_stale(self) -> None:
         """Make the manifest anew when any model or setting is younger. Raises DbtError."""
         sources = [path for path in Path(self.project).rglob("*") if path.suffix in {".sql", ".yml"}]
         newest = max(path.stat().st_mtime for path in sources)
-        if not self.manifest.exists() or self.manifest.stat().st_mtime < newest:
-            self._invoke(["--quiet", "parse"])
+        if self.manifest.exists() and self.manifest.stat().st_mtime >= newest:
+            return
+        self._invoke(["--quiet", "parse"])
+        beside = self.manifest.with_suffix(f".{os.getpid()}.new")
+        shutil.copyfile(Path(self.target) / "manifest.json", beside)
+        beside.replace(self.manifest)
 
     def build(self) -> Sequence[DbtResult]:
         """Build every model and test the data; results in the order they finished. Raises DbtError.

@@ -25,6 +25,7 @@ import yaml
 from dagster import DagsterInstance
 from sqlalchemy.engine import make_url
 
+from resources.dbt import MANIFEST
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.marts import read_mart
 from stakazo_pipelines.operations import Operations, open_operations
@@ -240,6 +241,7 @@ def parsed_dbt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     command = [sys.executable, "-c", python, "parse", "--quiet"]
     command += ["--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
     subprocess.run(command, env=os.environ | dbt_reads, check=True, timeout=240)  # noqa: S603
+    shutil.copyfile(folder / "target" / "manifest.json", folder / "target" / MANIFEST)
     return told
 
 
