@@ -26,13 +26,12 @@ from stakazo_pipelines.platforms.port import (
     WriteOutcome,
 )
 from stakazo_pipelines.platforms.tiktok.accounts import Credentials, list_accounts
-from stakazo_pipelines.platforms.tiktok.calls import post, read_by_ids, read_list
+from stakazo_pipelines.platforms.tiktok.calls import post, read_list
 from stakazo_pipelines.platforms.tiktok.changes import BATCH, BUDGET_LEVELS, status_body
 from stakazo_pipelines.platforms.tiktok.creates import Creator
 from stakazo_pipelines.platforms.tiktok.dialect import BasicQuota, TikTokDialect
 from stakazo_pipelines.platforms.tiktok.entities import creatives, parse_entities, parse_entity
 from stakazo_pipelines.platforms.tiktok.fields import (
-    ALL,
     BREAKDOWN_PAIRS,
     BREAKDOWNS,
     DATA_LEVELS,
@@ -43,6 +42,7 @@ from stakazo_pipelines.platforms.tiktok.fields import (
 )
 from stakazo_pipelines.platforms.tiktok.files import upload
 from stakazo_pipelines.platforms.tiktok.insights import InsightsReader
+from stakazo_pipelines.platforms.tiktok.together import EntityReads
 from stakazo_pipelines.platforms.tiktok.writer import Writer, settled
 from stakazo_pipelines.platforms.wire import WireError
 from stakazo_pipelines.vocabulary import EntityStatus, Level
@@ -106,6 +106,7 @@ class TikTokAdPlatform:
         self._insights = InsightsReader(self._client, max_report_seconds=max_report_seconds)
         self._creator = Creator(self._client)
         self._writer = Writer(self._client)
+        self._reads = EntityReads(self._client)
 
     async def accounts(self) -> Sequence[Account]:
         """Every advertiser of the token; one that cannot be worked on says why in `problem`."""
@@ -126,12 +127,12 @@ class TikTokAdPlatform:
         if level is Level.CREATIVE:
             shown = (await self.entities(account, level)).entities
             return _only([one for one in shown if one.id == entity_id], account, level, entity_id)
-        kind = kind_of(level)
-        rows = await read_by_ids(
-            self._client, f"{kind.path}/get/", kind.ids, [_id(entity_id)], account=account.id, status=ALL
-        )
+        rows = await self._reads.rows(account.id, level, _id(entity_id))
+        named = [(row, row.get(kind_of(level).id)) for row in rows if isinstance(row, dict)]
+        own = [row for row, name in named if name == entity_id]
+        nameless = [row for row, name in named if not isinstance(name, str)]  # parsing will say what is wrong
         try:
-            found = [parse_entity(row, level, account) for row in rows if isinstance(row, dict)]
+            found = [parse_entity(row, level, account) for row in own or nameless]
         except WireError as error:
             unreadable = MalformedError(
                 f"account {account.id}: {level} {entity_id}: {error.field}: {error.reason}", "tiktok"

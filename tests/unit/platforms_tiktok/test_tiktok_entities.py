@@ -1,5 +1,6 @@
 """Accounts and entities: parsing, open words, budgets under CBO and not, paging that holds together."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -270,3 +271,30 @@ def test_an_account_with_a_problem_is_refused_without_a_call(tiktok):
 def test_the_registry_opens_tiktok():
     platform = open_platform("tiktok", base_url="https://tiktok.example", token="t")
     assert (platform.name, platform.capabilities.validate_only) == ("tiktok", False)
+
+
+def test_reads_of_one_moment_are_one_call(tiktok, account, golden, ok):
+    async def use(platform):
+        names = ("21", "22", "99", "23")
+        reads = [platform.read(account, Level.AD_GROUP, name) for name in names]
+        return await asyncio.gather(*reads, return_exceptions=True)
+
+    first, second, missing, third = tiktok.run(lambda _: ok(golden("adgroups")["data"]), use)
+    assert [first.id, second.id, third.id] == ["21", "22", "23"]
+    assert isinstance(missing, NotFoundError)
+    assert tiktok.calls() == ["GET adgroup/get/"]
+
+
+def test_an_id_that_spoils_a_common_read_leaves_the_others_readable(tiktok, account, golden, ok):
+    def handler(request):
+        if "99" in request.url.params["filtering"]:
+            return ok(code=40002, message="adgroup_ids: 99 is no ad group of this advertiser")
+        return ok(golden("adgroups")["data"])
+
+    async def use(platform):
+        reads = [platform.read(account, Level.AD_GROUP, name) for name in ("21", "99")]
+        return await asyncio.gather(*reads, return_exceptions=True)
+
+    found, refused = tiktok.run(handler, use)
+    assert found.id == "21"
+    assert isinstance(refused, RejectedError)
