@@ -116,9 +116,12 @@ def test_old_data_is_stale_and_young_data_immature():
     assert set(plan(table(), policy=strict).frame["state"]) == {"immature"}
 
 
-def test_rows_from_as_of_on_are_ignored():
-    early = plan(table(), as_of=START + timedelta(days=30))
-    assert early.frame.equals(plan(table().filter(pl.col("date") < START + timedelta(days=30))).frame)
+def test_rows_from_as_of_on_only_tell_that_the_table_was_made_later():
+    cut, day = table().filter(pl.col("date") < START + timedelta(days=30)), START + timedelta(days=30)
+    early, alone = plan(table(), as_of=day), plan(cut)
+    assert early.frame["current_budget"].equals(alone.frame["current_budget"])
+    # Ten days on, fewer conversions of those days are still to come.
+    assert (early.frame["roas"] < alone.frame["roas"]).all()
     assert "are ignored" in early.notes[0]
     with pytest.raises(InputError, match="no row lies before 2025-12-01"):
         plan(table(), as_of=date(2025, 12, 1))
