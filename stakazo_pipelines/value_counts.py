@@ -67,7 +67,8 @@ def _scatter(own: pl.DataFrame, per: str) -> float | None:
 def _unit(own: pl.DataFrame) -> float:
     """The unit u that makes the variance of small sums u x their mean, by moments on pairs of successive days.
 
-    E (y - r x)^2 = u (y + r^2 x) + d (2 r x y), with r the spend's ratio. The second term is the scatter that grows with size; it stays in the measured dispersion.
+    E (y - r x)^2 = u (y + r^2 x) + d (2 r x y), with r the spend's ratio. The second term
+    grows with size, and stays in the measured dispersion.
     """
     value, conversions = float(own["conversions_value"].sum()), float(own["conversions"].sum())
     usual = value / conversions if conversions > 0 else value / own.height

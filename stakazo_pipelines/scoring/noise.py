@@ -8,6 +8,7 @@ from stakazo_pipelines.scoring.predictive import Noise
 _WEEK = 7  # days between the two that are compared: the same day of the week, and little drift
 _SHRINK = 5.0  # conversions of its account's mean value that an arm's own is mixed with
 _LEAST_PAIRS = 30
+_LEAST_OTHERS = 200.0  # conversions of an account's other arms on a day that tell what the day did to all
 _DEFAULT_DISPERSION, _DEFAULT_CV = 0.1, 0.8  # the population's defaults, until there is enough to tell
 _KEYS = ["platform", "account_id"]
 
@@ -31,24 +32,30 @@ def learn_noise(days: pl.DataFrame, arms: pl.DataFrame) -> Noise:
 
 
 def _dispersion(days: pl.DataFrame) -> float:
-    """Of counts a week apart, brought to the same spend and account total: E (y - r x)^2 = y + r^2 x + 2 d mu^2."""
-    daily = days.select(*_KEYS, "arm_id", "date_day", y="conversions", s="spend")
-    totals = daily.group_by(*_KEYS, "date_day").agg(pl.col("y").sum().alias("all_y"), pl.col("s").sum().alias("all_s"))
-    daily = daily.join(totals, on=[*_KEYS, "date_day"])
-    later = daily.with_columns(pl.col("date_day") - pl.duration(days=_WEEK))
-    pairs = daily.join(later, on=[*_KEYS, "arm_id", "date_day"], suffix="_then").filter(
-        pl.col("all_y") > 0, pl.col("all_y_then") > 0, (pl.col("s_then") / pl.col("s")).is_between(0.5, 2.0)
+    """Of counts a week apart, brought to the same spend and account: E (y - r x)^2 = y + r^2 x + 2 d r x y.
+
+    What an account's day has in common (r's second part) is read off its other arms, where they are enough to tell.
+    """
+    arm, account = [*_KEYS, "arm_id"], [*_KEYS, "date_day"]
+    daily = days.select(*arm, "date_day", y="conversions", s="spend").with_columns(
+        mean=pl.col("y").mean().over(arm),
+        others_y=pl.col("y").sum().over(account) - pl.col("y"),
+        others_s=pl.col("s").sum().over(account) - pl.col("s"),
     )
-    shared = (pl.col("all_y_then") / pl.col("all_s_then")) / (pl.col("all_y") / pl.col("all_s"))
-    scaled = pairs.with_columns(r=shared * pl.col("s_then") / pl.col("s"))
-    excess = (pl.col("y_then") - pl.col("r") * pl.col("y")) ** 2 - pl.col("y_then") - pl.col("r") ** 2 * pl.col("y")
-    product = pl.col("r") * pl.col("y") * pl.col("y_then")
-    # Each pair counts by the inverse of its noise, lest the largest arms tell alone.
-    weight = 1.0 / (1.0 + product.sqrt()) ** 2
-    over, under = scaled.select(
-        (excess * weight).sum().alias("over"), (2.0 * product * weight).sum().alias("under")
-    ).row(0)
-    if pairs.height < _LEAST_PAIRS or not under:
+    earlier = daily.with_columns(pl.col("date_day") + pl.duration(days=_WEEK))
+    pairs = daily.join(earlier, on=[*arm, "date_day"], suffix="_then")
+    ratio = pl.col("s") / pl.col("s_then")
+    rate, rate_then = pl.col("others_y") / pl.col("others_s"), pl.col("others_y_then") / pl.col("others_s_then")
+    told = pl.min_horizontal("others_y", "others_y_then") >= _LEAST_OTHERS
+    y, x, r = pl.col("y"), pl.col("y_then"), pl.col("r")
+    scaled = pairs.filter(ratio.is_between(0.5, 2.0)).with_columns(
+        r=ratio * pl.when(told).then(rate / rate_then).otherwise(1.0),
+        # By the arm's mean, lest the largest arms tell alone; not by the counts themselves, which would bias it.
+        weight=1.0 / (1.0 + pl.col("mean")) ** 2,
+    )
+    excess, product = (y - r * x) ** 2 - y - r**2 * x, 2.0 * r * x * y
+    over, under = scaled.select((excess * pl.col("weight")).sum(), (product * pl.col("weight")).sum().alias("p")).row(0)
+    if scaled.height < _LEAST_PAIRS or not under:
         return _DEFAULT_DISPERSION
     return float(np.clip(over / under, 1e-3, 2.0))
 
