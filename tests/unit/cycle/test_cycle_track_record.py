@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from dagster import asset, materialize
 
-from assets.partitions import REPORT_DAYS
+from assets.partitions import RANGE_RUNS, REPORT_DAYS
 from assets.track_record import track_record
 from resources import LakeResource, PolicyResource
 from stakazo_pipelines.cycle.returns import ESTIMATES
@@ -62,7 +62,7 @@ def publish(lake, day, *, roas=ROAS):
     lake.write_asset(ESTIMATES, day, frame)
 
 
-@asset(deps=[track_record], partitions_def=REPORT_DAYS)
+@asset(deps=[track_record], partitions_def=REPORT_DAYS, backfill_policy=RANGE_RUNS)
 def below() -> None:
     """Stands for the allocation."""
 
