@@ -128,6 +128,9 @@ def plan_table(
         seed=seed,
         step_cap=step_cap,
     )
+    coins = pl.col("budget") * pl.col("account_id").replace_strict(units, return_dtype=pl.Int64)
+    if tiny := start.filter(pl.col("budget") > 0, coins < 1).height:
+        notes.append(f"{tiny} budgets are below the smallest coin of their currency: are the amounts in its units?")
     frame, summaries = result.frame, result.accounts
     if total is not None:
         unit = units[arms["account_id"][0]]
