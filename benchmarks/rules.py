@@ -5,8 +5,8 @@ OPENBLAS_NUM_THREADS=1 python benchmarks/rules.py [--world sandbox | kinds] [--s
 Every rule starts from the same worlds and sees what a marketer sees each morning: the reports so far, immature as they
 are. `sandbox` is the sandbox's own world of three Meta accounts, each of which keeps its total; `kinds` are the six
 kinds of worlds of benchmarks/worlds.py, where all arms share one total. Told is the share of the best possible gain
-over leaving budgets alone that each captured after `--after` days, in the worlds' own expected values. The best possible are
-the static budgets with the same total that earn most in these days. No HTTP: entities, reports and budgets directly.
+over leaving budgets alone that each captured after `--after` days, in the worlds' own expected values. The best are the
+static budgets with the same total that earn most in these days. No HTTP: entities, reports and budgets directly.
 """
 
 import argparse
