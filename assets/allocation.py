@@ -18,6 +18,7 @@ from stakazo_pipelines.cycle.changes import decide
 from stakazo_pipelines.cycle.portfolio import allocate_day
 from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary
 from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.cycle.track_record import TRACK_RECORD
 from stakazo_pipelines.decisions.record import current_stops
 from stakazo_pipelines.marts import with_names
 from stakazo_pipelines.quality import out_of_bounds
@@ -30,7 +31,7 @@ _SHOWN = [
 
 
 @asset(
-    deps=[ESTIMATES, "account_readiness"],
+    deps=[ESTIMATES, "account_readiness", TRACK_RECORD],
     group_name="allocation",
     owners=OWNERS,
     kinds={"polars", "parquet"},

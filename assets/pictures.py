@@ -109,6 +109,31 @@ def maturity_curve(ages: Sequence[int], fractions: dict[str, Sequence[float]]) -
     return _markdown(figure, "Conversion maturity")
 
 
+def coverage_over_time(days: pl.DataFrame, *, level: float = 0.9) -> MarkdownMetadataValue:
+    """Share of the 90 % intervals that held, by the day of the estimate, a line per platform with the band of chance.
+
+    days: platform, day, intervals, covered_90. The band is what 95 of 100 days would show if arms were independent.
+    """
+    figure, axes = _canvas(height=2.8)
+    colours = (_BLUE, _ORANGE, "#059669", _GREY)
+    for place, (key, part) in enumerate(days.group_by("platform", maintain_order=True)):
+        colour = colours[min(place, len(colours) - 1)]
+        spread = 1.96 * (level * (1 - level) / part["intervals"]) ** 0.5
+        low, high = (level - spread).clip(0.0, 1.0), (level + spread).clip(0.0, 1.0)
+        axes.fill_between(part["day"], low, high, color=colour, alpha=0.08)
+        axes.plot(part["day"], part["covered_90"], marker="o", markersize=3, color=colour, label=str(key[0]))
+    axes.axhline(level, color="black", linewidth=0.6, linestyle="--")
+    axes.set_ylim(0, 1.02)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_xlabel("report day of the estimate (dashed: 90 %; band: chance alone)")
+    axes.set_ylabel("intervals that held")
+    if days.height:
+        axes.legend(fontsize=7, loc="lower right")
+    else:
+        axes.text(0.5, 0.5, "nothing has matured yet", transform=axes.transAxes, ha="center")
+    return _markdown(figure, "Coverage of the 90 % intervals over time")
+
+
 def by_weight(rows: pl.DataFrame, *, money: str = "budget") -> pl.DataFrame:
     """Rows sorted by their share of their account's money: amounts of different currencies do not compare."""
     share = pl.col(money) / pl.col(money).sum().over("platform", "account_id")

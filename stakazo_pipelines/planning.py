@@ -17,9 +17,11 @@ from stakazo_pipelines.allocation.problem import Floats, Ints
 from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
+from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.table_input import REQUIRED
+from stakazo_pipelines.value_counts import counted
 from stakazo_pipelines.vocabulary import ArmState
 
 COLUMNS = (
@@ -87,7 +89,8 @@ def plan_table(
 ) -> PlanResult:
     """Propose a daily budget for every ad group of a table as `table_input` makes it.
 
-    as_of: days before it are known, later rows are ignored; the day after the last row when not given. The current
+    as_of: days before it are known, later rows are ignored (they only tell that the table was made after them, so that
+    its earlier days are less immature); the day after the last row when not given. The current
     budget is the last `budget` of the table, else the mean spend of the ad group's last 7 report days.
     total: what to spend a day. When it differs from today's sum and the step caps cannot reach it, today's budgets are
     first brought to it: a cut in proportion; a raise on the ad groups whose state is `ok`, in proportion, unless that
@@ -98,7 +101,10 @@ def plan_table(
     """
     notes: list[str] = []
     known, day = _known(table, as_of, notes)
-    days, arms = _arms(known)
+    days, arms = arms_of(known)
+    days, why = counted(days)
+    notes += [why] if why else []
+    reported = max(day, table.select(pl.col("date").max()).item() + timedelta(days=1))
     if step_cap is not None and not (np.isfinite(step_cap) and step_cap > 0):
         raise InputError(f"the step cap must be a fraction above 0, such as 0.2, not {step_cap}")
     if total is not None and not (total.is_finite() and total > 0):
@@ -109,11 +115,7 @@ def plan_table(
             f"one total cannot be split over several currencies ({', '.join(currencies)}); "
             "give a table of one currency, or leave the total out to keep each currency's own"
         )
-    arm_days = days.with_columns((pl.lit(day) - pl.col("date_day")).dt.total_days().alias("age_days"))
-    population = fit_population(arm_days, {}, as_of=day, window_days=policy.measurement.window_days, seed=seed)
-    estimates = estimate(
-        arm_days=arm_days, arms=arms, as_of=day, maturity={}, population=population, settings=policy.measurement
-    )
+    estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, seed=seed)
     units = {account: _minor_units(str(account)) for account in arms["account_id"].unique()}
     start = arms if total is None else _brought_to(arms, estimates, total, policy, step_cap, units, notes)
     result = allocate(
@@ -126,6 +128,9 @@ def plan_table(
         seed=seed,
         step_cap=step_cap,
     )
+    coins = pl.col("budget") * pl.col("account_id").replace_strict(units, return_dtype=pl.Int64)
+    if tiny := start.filter(pl.col("budget") > 0, coins < 1).height:
+        notes.append(f"{tiny} budgets are below the smallest coin of their currency: are the amounts in its units?")
     frame, summaries = result.frame, result.accounts
     if total is not None:
         unit = units[arms["account_id"][0]]
@@ -139,6 +144,21 @@ def plan_table(
         summaries=summaries,
         notes=tuple(notes),
     )
+
+
+def estimated(
+    days: pl.DataFrame, arms: pl.DataFrame, *, policy: Policy, as_of: date, reported: date, seed: int
+) -> tuple[Estimates, Population]:
+    """What `plan_table` estimates from `days` and `arms` as `arms_of` gives them, and with which population.
+
+    reported: when the table was made, from which the age of its days counts: late conversions had until then to arrive.
+    """
+    arm_days = days.with_columns((pl.lit(reported) - pl.col("date_day")).dt.total_days().alias("age_days"))
+    population = fit_population(arm_days, {}, as_of=as_of, window_days=policy.measurement.window_days, seed=seed)
+    found = estimate(
+        arm_days=arm_days, arms=arms, as_of=as_of, maturity={}, population=population, settings=policy.measurement
+    )
+    return found, population
 
 
 def _known(table: pl.DataFrame, as_of: date | None, notes: list[str]) -> tuple[pl.DataFrame, date]:
@@ -156,7 +176,7 @@ def _known(table: pl.DataFrame, as_of: date | None, notes: list[str]) -> tuple[p
     return known, day
 
 
-def _arms(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def arms_of(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Measurement's `arm_days` and `arms`; arms also carry the printed name `ad_group` and the row `order`.
 
     An ad group is its platform and name, and its campaign too where one name occurs twice in a day.

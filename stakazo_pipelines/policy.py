@@ -41,6 +41,15 @@ class MeasurementPolicy(_Section):
     population_refit_days: Annotated[int, Field(ge=1)] = 7
 
 
+class TrackRecordPolicy(_Section):
+    """When published intervals count as broken, and nothing moves: see `scoring.record.standing`."""
+
+    window_days: Annotated[int, Field(ge=7, le=365)] = 28  # of estimates whose scores are looked at together
+    min_scored: Annotated[int, Field(ge=1)] = 50  # arms x weeks; fewer say nothing
+    least_coverage: Fraction = 0.7  # of the 90 % intervals, on any platform
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.99  # that coverage is below it
+
+
 class AllocationPolicy(_Section):
     """How budgets move. Fractions are of the budget before the change."""
 
@@ -91,6 +100,7 @@ class Policy(_Section):
     platforms: tuple[PlatformName, ...] = ("meta", "tiktok", "linkedin")  # those left out are neither read nor written
     ingest: IngestPolicy = IngestPolicy()
     measurement: MeasurementPolicy = MeasurementPolicy()
+    track_record: TrackRecordPolicy = TrackRecordPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
     portfolio: PortfolioPolicy = PortfolioPolicy()
     guardrails: GuardrailPolicy = GuardrailPolicy()

@@ -25,6 +25,7 @@ _HINTS = {
     "conversions": ("purchases", "results", "orders", "post_click_conversions"),
     "conversions_value": ("revenue", "purchase_value", "conversion_value", "value", "purchases_conversion_value"),
 }
+MOST = 1e12  # of money or conversions in a row: beyond it a unit is wrong, and sums lose their cents
 _DELIMITERS = ",;\t|"
 _SHOWN = 5
 
@@ -90,7 +91,8 @@ def clean_table(raw: pl.DataFrame, *, source: str = "table", delimiter: str = ",
         wrong = ~columns["currency"].str.contains("^[A-Z]{3}$").fill_null(value=True)
         reasons["currency"] = _first(reasons["currency"], _when(wrong, "is not a three-letter code such as USD"))
     for name, (number, refused) in _numbers(named, [name for name in NUMBERS if name in found], delimiter).items():
-        columns[name], reasons[name] = number, _first(refused, _when(number < 0, "is negative"))
+        wrong = _first(_when(number < 0, "is negative"), _when(number > MOST, f"is above {MOST:g}; check its unit"))
+        columns[name], reasons[name] = number, _first(refused, wrong)
     for name in ("conversions", "conversions_value"):
         columns[name], reasons[name] = _blanks(name, columns, reasons[name], notes)
     reasons["spend"] = _first(reasons["spend"], _when(columns["spend"].is_null(), "is empty"))
@@ -173,6 +175,8 @@ def _named(raw: pl.DataFrame, source: str) -> pl.DataFrame:
             near = [hint for hint in _HINTS[name] if hint in plain] or get_close_matches(name, plain, 1)
             fixes.append(f"{name} (rename {near[0]}?)" if near else name)
         raise InputError(f"{source}: missing column {', '.join(fixes)}; found: {', '.join(raw.columns) or 'nothing'}")
+    if nested := [name for name, kind in raw.schema.items() if kind.is_nested() or kind in (pl.Object, pl.Binary)]:
+        raise InputError(f"{source}: the column {', '.join(nested)} holds no plain values (text, numbers, dates)")
     unique = [name if plain.count(name) == 1 else f"{name} {index}" for index, name in enumerate(plain)]
     return raw.rename(dict(zip(raw.columns, unique, strict=True)))
 

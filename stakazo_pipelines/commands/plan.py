@@ -39,7 +39,7 @@ def plan(
     """Estimate what each ad group earns and propose the daily budgets that earn most."""
     settings, errors = Settings(), Console(stderr=True)
     day = None if as_of is None else parse_day(as_of)
-    table, notes = _table(file, chosen_mapping(mapping, column))
+    table, notes = table_of(file, chosen_mapping(mapping, column))
     result = plan_table(table, policy=_policy(settings), total=_amount(total), as_of=day, step_cap=step_cap)
     if out is not None:
         _write(result.frame, out)
@@ -62,7 +62,7 @@ def _amount(text: str | None) -> Decimal | None:
         raise ConfigError(f"--total {text!r} is not an amount; write it as 1250 or 1250.50") from None
 
 
-def _table(file: Path, mapping: ColumnMapping | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def table_of(file: Path, mapping: ColumnMapping | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The plain table, or an export read through its mapping or known layout."""
     if mapping is None:
         try:

@@ -21,6 +21,7 @@ ROOMS = {
     "platforms": {"errors", "vocabulary", "money"},
     "measurement": {"errors", "vocabulary", "policy"},
     "allocation": {"errors", "vocabulary", "money", "policy", "measurement"},
+    "scoring": {"vocabulary", "measurement"},
     "lake": {"errors", "vocabulary", "money", "platforms"},
     "marts": {"errors", "vocabulary", "platforms", "lake", "measurement"},
     "importing": {"errors", "vocabulary", "money", "platforms", "lake"},
@@ -31,7 +32,7 @@ ROOMS = {
     },
     "sandbox": set(),
 }  # fmt: skip
-PURE = ("measurement", "allocation")
+PURE = ("measurement", "allocation", "scoring")
 IO_MODULES = {"httpx", "requests", "sqlalchemy", "duckdb", "socket", "subprocess", "os", "pathlib", "asyncio"}
 
 

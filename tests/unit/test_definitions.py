@@ -101,7 +101,7 @@ def test_every_asset_tells_an_analyst_what_it_is_and_whose():
 def test_money_flows_only_behind_checks_that_block():
     assets = graph()["assets"]
     assert isinstance(assets, dict)
-    for key in ("meta/raw_insights", "account_readiness", "roas_estimates", "budget_allocations"):
+    for key in ("meta/raw_insights", "account_readiness", "roas_estimates", "track_record", "budget_allocations"):
         assert "blocking" in assets[key]["checks"].values(), key
 
 

@@ -1,5 +1,6 @@
 """`plan_table`: from a table to budgets, with states and words for what cannot be planned."""
 
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -9,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stakazo_pipelines.errors import InputError
+from stakazo_pipelines.errors import AllocationError, InputError, MeasurementError
 from stakazo_pipelines.planning import COLUMNS, plan_table
 from stakazo_pipelines.policy import AllocationPolicy, Policy
-from stakazo_pipelines.table_input import clean_table
+from stakazo_pipelines.table_input import clean_table, read_table
 
 START = date(2026, 1, 1)
 
@@ -116,9 +117,12 @@ def test_old_data_is_stale_and_young_data_immature():
     assert set(plan(table(), policy=strict).frame["state"]) == {"immature"}
 
 
-def test_rows_from_as_of_on_are_ignored():
-    early = plan(table(), as_of=START + timedelta(days=30))
-    assert early.frame.equals(plan(table().filter(pl.col("date") < START + timedelta(days=30))).frame)
+def test_rows_from_as_of_on_only_tell_that_the_table_was_made_later():
+    cut, day = table().filter(pl.col("date") < START + timedelta(days=30)), START + timedelta(days=30)
+    early, alone = plan(table(), as_of=day), plan(cut)
+    assert early.frame["current_budget"].equals(alone.frame["current_budget"])
+    # Ten days on, fewer conversions of those days are still to come.
+    assert (early.frame["roas"] < alone.frame["roas"]).all()
     assert "are ignored" in early.notes[0]
     with pytest.raises(InputError, match="no row lies before 2025-12-01"):
         plan(table(), as_of=date(2025, 12, 1))
@@ -177,22 +181,165 @@ def test_policy_holds_apply_through_the_smallest_change():
     assert set(result.frame["binding"]) == {"too_small"}
 
 
-CELLS = st.sampled_from([None, -5.0, float("inf"), float("nan"), 0.0, 1e-9, 3.0, 1e12])
+BAD = {
+    "missing columns": (lambda: table().drop("spend", "conversions"), "missing column spend, conversions"),
+    "text in every number": (lambda: table().with_columns(spend=pl.lit("a lot")), "row 1: spend is alot, not a number"),
+    "negative spend everywhere": (lambda: table().with_columns(spend=-pl.col("spend")), "row 1: spend is negative"),
+    "infinite spend everywhere": (
+        lambda: table().with_columns(spend=pl.lit(float("inf"))),
+        "row 1: spend is not a finite number",
+    ),
+    "numbers out of this world": (
+        lambda: table().with_columns(spend=pl.col("spend") * 1e15),
+        r"row 1: spend is above 1e\+12; check its unit",
+    ),
+    "dates that are none": (lambda: table().with_columns(date=pl.lit("soon")), "row 1: date is soon, not a date"),
+    "lists in cells": (lambda: table().with_columns(spend=pl.concat_list("spend")), "the column spend holds no plain"),
+    "no row": (lambda: table().clear(), "there is a header but no row"),
+    "one ad group in two currencies": (
+        lambda: pl.concat(
+            [table(currency="USD"), table(currency="EUR").with_columns(pl.col("date") + timedelta(days=40))]
+        ),
+        "ad group g0 has rows in more than one currency",
+    ),
+}  # fmt: skip
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 59), st.sampled_from(["spend", "conversions", "conversions_value"]), CELLS)))
-def test_random_damage_gives_a_stated_state_or_a_clear_error(damage):
-    columns = table(roas=(1.0, 2.0, 3.0), days=20).to_dict(as_series=False)
-    for row, column, value in damage:
+@pytest.mark.parametrize("case", BAD)
+def test_input_that_cannot_be_planned_is_an_error_that_names_row_and_column(case):
+    make, words = BAD[case]
+    with pytest.raises(InputError, match=words):
+        plan(clean_table(make()).frame)
+
+
+def test_bad_rows_are_set_aside_with_their_reason_and_the_others_are_planned():
+    bad = {
+        ("spend", -5.0): "is negative",
+        ("spend", float("inf")): "is not a finite number",
+        ("conversions", float("nan")): "is not a finite number",
+        ("conversions_value", 1e300): "is above 1e+12; check its unit",
+    }
+    columns = table().to_dict(as_series=False)
+    for row, (column, value) in enumerate(bad):
         columns[column][row] = value
-    try:
-        result = plan(clean_table(pl.DataFrame(columns, strict=False)).frame)
-    except InputError:
-        return
+    read = clean_table(pl.DataFrame(columns))
+    found = [(row + 1, column, reason) for row, ((column, _), reason) in enumerate(bad.items())]
+    assert read.quarantined.rows() == found
+    result = plan(read.frame)
+    assert set(result.frame["state"]) == {"ok"}
+    assert_invariants(result)
+
+
+STATED = {
+    "one ad group": (lambda: table(roas=(2.0,)), "ok", "nothing to gain"),
+    "no conversion at all": (lambda: table(conversions=0.0), "insufficient", "3 without an estimate"),
+    "no value at all": (lambda: table(roas=(0.0, 0.0, 0.0)), "insufficient", "3 without an estimate"),
+    "no spend at all": (lambda: table().with_columns(spend=pl.lit(0.0)), "insufficient", "3 without an estimate"),
+    "a single day": (lambda: table(days=1), "insufficient", "3 without an estimate"),
+    "value without conversions": (
+        lambda: table().with_columns(conversions=pl.lit(0.0)),
+        "ok",
+        "value itself is measured",
+    ),
+    "amounts below a cent": (
+        lambda: table().with_columns(pl.col("spend", "conversions_value") * 1e-9),
+        "ok",
+        "below the smallest coin",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STATED)
+def test_thin_input_gets_a_state_and_words(case):
+    make, state, words = STATED[case]
+    result = plan(clean_table(make()).frame)
+    assert set(result.frame["state"]) == {state}
+    assert words in " ".join(result.notes)
+    assert_invariants(result)
+
+
+@pytest.mark.slow
+def test_ten_years_of_days_are_planned_from_the_latest():
+    result = plan(clean_table(table(days=3650)).frame)
+    assert set(result.frame["state"]) == {"ok"}
+    assert_invariants(result)
+
+
+def assert_invariants(result):
+    """Totals are kept to the cent, no budget grows but where the state is ok, every number is one."""
     frame = result.frame
     assert set(frame["state"]) <= {"ok", "insufficient", "immature", "stale"}
-    assert frame["proposed_budget"].is_finite().all()
-    assert total_of(result) <= total_of(result, "current_budget") + 0.01
+    for one in result.summaries:
+        assert one.proposed_total == pytest.approx(one.current_total, abs=0.011)
+    numbers = frame.select(pl.selectors.float())
+    assert numbers.select(pl.all_horizontal(pl.all().is_finite() | pl.all().is_null()).all()).item()
+    assert frame.select((pl.col("proposed_budget").is_finite() & (pl.col("proposed_budget") >= 0)).all()).item()
     unfit = frame.filter(pl.col("state") != "ok")
     assert (unfit["proposed_budget"] <= unfit["current_budget"]).all()
+
+
+CELLS = st.sampled_from(
+    [
+        "", " ", "0", "-1", "-0.0", "3", "1e-9", "1e-300", "1e11", "1e400", "nan", "inf", "-inf", "abc", "1,5",
+        "1,234.5", "12%", "€2", "\u0661", "2026-01-05", "2099-12-31", "1999-01-01", "03/04/2026", "g0", "EUR",
+        "g1", "USD", '"', "'", "\x00", "=1+1", "9" * 400, "null", "None", "true", ";", "\t",
+    ]
+)  # fmt: skip
+ROWS, COLUMNS_OF_TABLE = 36, 6
+PLACE = st.tuples(st.integers(0, ROWS), st.integers(0, COLUMNS_OF_TABLE))
+KINDS = ["cell"] * 8 + ["row twice", "row gone", "row cut", "row longer", "swap", "column", "column gone"]
+DAMAGE = st.tuples(st.sampled_from(KINDS), PLACE, CELLS)
+
+
+def broken(lines, kind, place, text):
+    """A table as lists of cells, its header first, after one kind of damage."""
+    row, column = place[0] % len(lines), place[1]
+    cells = lines[row]
+    at = column % max(len(cells), 1)
+    if kind == "cell" and cells:
+        cells[at] = text
+    elif kind == "row twice":
+        lines.insert(row, [*cells])
+    elif kind == "row gone" and len(lines) > 1:
+        del lines[row]
+    elif kind == "row cut":
+        del cells[at:]
+    elif kind == "row longer":
+        cells += [text] * (column + 1)
+    elif kind == "column":
+        for other in lines[1:]:
+            other[column : column + 1] = [text] if column < len(other) else []
+    elif kind == "column gone":
+        for other in lines:
+            del other[column : column + 1]
+    elif kind == "swap" and len(cells) > 1:
+        cells[at], cells[at - 1] = cells[at - 1], cells[at]
+
+
+def damage_and_plan(folder, damage):
+    clean = table(roas=(1.0, 2.0, 3.0), days=12, currency="USD")
+    lines = [clean.columns, *([str(cell) for cell in row] for row in clean.iter_rows())]
+    for kind, place, text in damage:
+        broken(lines, kind, place, text)
+    path = folder.mktemp("any") / "spend.csv"
+    path.write_text("\n".join(",".join(cells) for cells in lines), encoding="utf-8")
+    try:
+        result = plan(read_table(path).frame)
+    except (InputError, MeasurementError, AllocationError) as error:
+        told = str(error)
+        assert "spend.csv" in told or re.search(r"row \d+|ad group|currenc|column", told), told
+        return
+    assert_invariants(result)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.lists(DAMAGE, min_size=1, max_size=6))
+def test_random_damage_gives_an_error_that_says_where_or_a_plan_that_keeps_its_promises(tmp_path_factory, damage):
+    damage_and_plan(tmp_path_factory, damage)
+
+
+@pytest.mark.slow
+@settings(max_examples=80, deadline=None)
+@given(st.lists(DAMAGE, min_size=1, max_size=12))
+def test_much_random_damage_gives_an_error_that_says_where_or_a_plan_that_keeps_its_promises(tmp_path_factory, damage):
+    damage_and_plan(tmp_path_factory, damage)
