@@ -20,13 +20,11 @@ from dagster import (
 from assets.ingest import REREAD_TAG
 from resources import ClockResource, PolicyResource
 from sensors.jobs import decide_job, ingest_job, population_job
-from stakazo_pipelines.ingest import last_complete_day
+from stakazo_pipelines.ingest import LAST_ZONE, last_complete_day
 from stakazo_pipelines.policy import Policy
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
-# Far west: when a day has ended there it has ended in every account's zone.
-LAST_ZONE = "Etc/GMT+12"
 
 
 def daily_tags(policy: Policy, newest: date) -> dict[str, str]:

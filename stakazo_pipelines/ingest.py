@@ -29,6 +29,7 @@ REPORT_LEVELS = (Level.ACCOUNT, Level.CAMPAIGN, Level.AD_GROUP, Level.AD)
 ENTITY_LEVELS = (Level.CAMPAIGN, Level.AD_GROUP, Level.AD, Level.CREATIVE)
 ROWS_AT_ONCE = 6_000  # of one piece; a row and its payload take about 8 kB until they are written
 READINGS_AT_ONCE = 6  # of all accounts and levels; the adapter bounds the requests of each account itself
+LAST_ZONE = "Etc/GMT+12"  # far west: when a day has ended there it has ended in every account's zone
 _UNLISTED = 200  # rows a day of a level, until a snapshot or a first answer says better
 _T = TypeVar("_T")
 

@@ -15,13 +15,14 @@ import polars as pl
 from stakazo_pipelines import marts
 from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import AccountKey, held_entities, known_accounts, platform_ledgers
-from stakazo_pipelines.cycle.changes import LAST_ZONE, PublishReport, decide, publish_day, publish_waiting
+from stakazo_pipelines.cycle.changes import PublishReport, decide, publish_day, publish_waiting
 from stakazo_pipelines.cycle.portfolio import PortfolioResult, allocate_portfolio
 from stakazo_pipelines.cycle.returns import learned_maturity
 from stakazo_pipelines.decisions.candidate import Decision
 from stakazo_pipelines.decisions.record import current_stops
 from stakazo_pipelines.errors import PlatformError
 from stakazo_pipelines.ingest import (
+    LAST_ZONE,
     REPORT_LEVELS,
     IngestReport,
     ingest_entities,

@@ -13,6 +13,7 @@ from stakazo_pipelines.commands.home import prepare_home
 from stakazo_pipelines.commands.sandbox import running_sandbox
 from stakazo_pipelines.commands.world import SandboxWorld, outcome_table, results
 from stakazo_pipelines.currency import load_rates
+from stakazo_pipelines.ingest import LAST_ZONE, last_complete_day
 from stakazo_pipelines.marts import mart_days
 from stakazo_pipelines.runtime import Runtime
 from stakazo_pipelines.settings import Settings
@@ -69,9 +70,6 @@ def _run_on(url: str, runtime: Runtime, *, days: int, history_days: int) -> None
 
 
 def _newest_day(runtime: Runtime) -> date:
-    from sensors.schedules import LAST_ZONE
-    from stakazo_pipelines.ingest import last_complete_day
-
     return last_complete_day(runtime.now(), LAST_ZONE)
 
 

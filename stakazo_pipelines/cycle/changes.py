@@ -14,7 +14,7 @@ from stakazo_pipelines.decisions.arbiter import arbitrate
 from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decision, EntityRef, Gain, Module
 from stakazo_pipelines.decisions.record import current_holds, current_stops, last_switches, record_decisions
 from stakazo_pipelines.errors import PlatformError, PublishError
-from stakazo_pipelines.ingest import last_complete_day
+from stakazo_pipelines.ingest import LAST_ZONE, last_complete_day
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations import Operations
 from stakazo_pipelines.operations.column_types import canonical_json
@@ -28,7 +28,6 @@ from stakazo_pipelines.publishing.publisher import Publisher
 from stakazo_pipelines.publishing.store import PlanResult, result_of
 from stakazo_pipelines.vocabulary import Level
 
-LAST_ZONE = "Etc/GMT+12"  # far west: when a day has ended there it has ended in every account's zone
 _UNLISTED = "the platform no longer lists it"
 RULE = "equal marginal returns"
 _INPUTS = ("roas", "roas_low", "roas_high", "marginal_roas", "marginal_roas_low", "marginal_roas_high")

@@ -16,7 +16,7 @@ from dagster import DagsterInstance
 from stakazo_pipelines.commands.home import prepare_home
 from stakazo_pipelines.commands.world import SandboxWorld
 from stakazo_pipelines.errors import StakazoError
-from stakazo_pipelines.ingest import last_complete_day
+from stakazo_pipelines.ingest import LAST_ZONE, last_complete_day
 from stakazo_pipelines.platforms import registry
 from stakazo_pipelines.platforms.port import AdPlatform
 from stakazo_pipelines.runtime import Runtime
@@ -53,7 +53,6 @@ def main(steps: list[str]) -> None:
     runtime = Runtime(Settings())
 
     from sensors.drive import Driver
-    from sensors.schedules import LAST_ZONE
     from stakazo_pipelines.definitions import defs
 
     with DagsterInstance.get() as instance:

@@ -24,7 +24,6 @@ from assets.ingest import REREAD_TAG
 from resources import ClockResource, PolicyResource
 from sensors.drive import day_ranges
 from sensors.schedules import (
-    LAST_ZONE,
     RANGE_END,
     RANGE_START,
     daily_ingest,
@@ -33,6 +32,7 @@ from sensors.schedules import (
     weekly_population,
 )
 from stakazo_pipelines.definitions import defs
+from stakazo_pipelines.ingest import LAST_ZONE
 from stakazo_pipelines.policy import IngestPolicy, Policy
 
 GOLDEN = Path(__file__).parent / "golden" / "asset_graph.json"
