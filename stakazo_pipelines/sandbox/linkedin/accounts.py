@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from stakazo_pipelines.sandbox.emulation import Reply, write_fate
-from stakazo_pipelines.sandbox.linkedin import finders, paging, urns, views
+from stakazo_pipelines.sandbox.linkedin import batches, finders, paging, urns, views
 from stakazo_pipelines.sandbox.linkedin.call import Call
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
 from stakazo_pipelines.sandbox.linkedin.errors import (
-    LinkedInError,
     bad_input,
     bad_param,
     not_allowed,
@@ -39,7 +38,7 @@ class Accounts:
         method = call.method(has_key=False)
         fields = call.fields()
         if method == "BATCH_GET":
-            return self._batch_get(call)
+            return batches.read_each(call, lambda key: self._view(self._find(key), fields), name=str)
         if method != "FINDER":
             raise not_allowed(method, call.path)
         if not call.choice("q", ("search",), ""):
@@ -68,7 +67,7 @@ class Accounts:
         return Reply(paging.index_page(call, accounts, self._user, default=100))
 
     def _one(self, call: Call) -> Reply:
-        account = self._directory.account(urns.number(call.parts[1], urns.ACCOUNT))
+        account = self._find(call.parts[1])
         method = call.method(has_key=True)
         if method == "GET":
             return Reply(self._view(account, call.fields()))
@@ -102,15 +101,8 @@ class Accounts:
             checks.add("UPDATE_REFERENCE_NOT_ALLOWED", "reference", "cannot be changed")
         checks.raise_any()
 
-    def _batch_get(self, call: Call) -> Reply:
-        results, errors = {}, {}
-        for key in as_list(call.params.get("ids")):
-            try:
-                account = self._directory.account(urns.number(key, urns.ACCOUNT))
-                results[str(key)] = self._view(account, call.fields())
-            except LinkedInError as error:
-                errors[str(key)] = error.body(call.resource)
-        return Reply({"results": results, "statuses": {}, "errors": errors})
+    def _find(self, key: object) -> Account:
+        return self._directory.account(urns.number(key, urns.ACCOUNT))
 
     def _view(self, account: Account, fields: list[str] | None) -> views.View:
         return views.projected(views.account_view(self._directory, account), fields)

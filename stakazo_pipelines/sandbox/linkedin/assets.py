@@ -1,10 +1,11 @@
 """Images and videos: initializeUpload hands out addresses, PUT fills them, finalizeUpload ends a video."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stakazo_pipelines.sandbox.emulation import Reply
+from stakazo_pipelines.sandbox.linkedin import batches
 from stakazo_pipelines.sandbox.linkedin.call import Call
 from stakazo_pipelines.sandbox.linkedin.directory import NAME, Directory
 from stakazo_pipelines.sandbox.linkedin.errors import (
@@ -39,18 +40,19 @@ class Asset:
         return f"urn:li:{self.kind}:{self.id}"
 
     def note(self) -> dict[str, Any]:
-        return {"type": "asset", "id": self.id, "kind": self.kind, "owner": self.owner, "status": self.status}
+        return {"type": "asset", **asdict(self), "parts": sorted(self.parts.items())}
 
 
 class Assets:
-    """Assets by URN. What is available survives a restart, what was half uploaded does not."""
+    """Assets by URN. They survive a restart through the kernel's notes (what is known of them, not bytes)."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._assets: dict[str, Asset] = {}
         for note in directory.kernel.notes(NAME):
             if note["type"] == "asset":
-                asset = Asset(note["id"], note["kind"], note["owner"], note["status"])
+                known = {name: value for name, value in note.items() if name != "type"}
+                asset = Asset(**known | {"parts": dict(note["parts"])})
                 self._assets[asset.urn] = asset
 
     def available(self, urn: object) -> Asset | None:
@@ -63,9 +65,7 @@ class Assets:
         if len(call.parts) == 2 and call.verb == "GET":
             return Reply(self._view(self._get(call.parts[1], kind)))
         if call.verb == "GET" and call.method(has_key=False) == "BATCH_GET":
-            ids = call.params["ids"]
-            found = [self._assets[str(urn)] for urn in ids if str(urn) in self._assets]
-            return Reply({"results": {asset.urn: self._view(asset) for asset in found}, "statuses": {}, "errors": {}})
+            return batches.read_each(call, lambda urn: self._view(self._get(urn, kind)), name=str)
         action = call.text("action")
         if call.verb != "POST" or len(call.parts) != 1:
             raise not_allowed(call.verb, call.path)
@@ -85,10 +85,9 @@ class Assets:
             raise bad_input("MISSING_FIELD", "/", "the upload is empty")
         etag = hashlib.sha256(content).hexdigest()[:32]
         asset.parts[int(pieces[3])] = etag  # sent again, a part replaces itself
-        if asset.kind == "image":
-            self._settle(asset, "AVAILABLE")
-            return Reply("", 201, {"etag": etag})
-        return Reply("", 200, {"etag": etag})
+        image = asset.kind == "image"
+        self._keep(asset, "AVAILABLE" if image else asset.status)
+        return Reply("", 201 if image else 200, {"etag": etag})
 
     def _initialize(self, call: Call, kind: str) -> Reply:
         asked = call.mapping().get("initializeUploadRequest")
@@ -101,7 +100,7 @@ class Assets:
         expires = millis(self._directory.now) + _LIFE_MS
         address = f"{call.base_url}/{UPLOADS}/{kind}/{asset.id}"
         if kind == "image":
-            self._assets[asset.urn] = asset
+            self._keep(asset, asset.status)
             return Reply({"value": {"uploadUrlExpiresAt": expires, "uploadUrl": f"{address}/0", "image": asset.urn}})
         size = asked.get("fileSizeBytes")
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
@@ -109,7 +108,7 @@ class Assets:
                 "MISSING_FIELD", "/initializeUploadRequest/fileSizeBytes", "field is required but not found"
             )
         asset.wanted = -(-size // _PART)
-        self._assets[asset.urn] = asset
+        self._keep(asset, asset.status)
         instructions = [
             {"uploadUrl": f"{address}/{i}", "firstByte": i * _PART, "lastByte": min((i + 1) * _PART, size) - 1}
             for i in range(asset.wanted)
@@ -128,13 +127,12 @@ class Assets:
         if asset.status != "WAITING_UPLOAD":
             return Reply("", 200)
         fates = {"async_failed": "PROCESSING_FAILED", "async_stuck": "PROCESSING"}
-        self._settle(asset, next((fates[hit.kind] for hit in call.draw("async")), "AVAILABLE"))
+        self._keep(asset, next((fates[hit.kind] for hit in call.draw("async")), "AVAILABLE"))
         return Reply("", 200)
 
-    def _settle(self, asset: Asset, status: str) -> None:
-        if asset.status == status:
-            return
+    def _keep(self, asset: Asset, status: str) -> None:
         asset.status = status
+        self._assets[asset.urn] = asset
         self._directory.kernel.note(NAME, asset.note())
 
     def _check_owner(self, owner: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stakazo_pipelines.sandbox.emulation import Reply, carry_out, unmade_id, write_fate
-from stakazo_pipelines.sandbox.linkedin import finders, paging, restli, urns, views, words
+from stakazo_pipelines.sandbox.linkedin import batches, finders, paging, restli, urns, views, words
 from stakazo_pipelines.sandbox.linkedin.call import Call
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
 from stakazo_pipelines.sandbox.linkedin.errors import (
@@ -174,15 +174,10 @@ class Entities:
         return Reply(paging.cursor_page(call, creatives, view, most=_MOST_CREATIVES))
 
     def _batch_get(self, call: Call, account: Account, resource: Resource) -> Reply:
-        results: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
-        for key in _ids(call):
-            try:
-                view = views.VIEWS[call.resource](self._directory, self._get(account, resource, key))
-                results[restli.encode(key)] = views.projected(view, call.fields())
-            except LinkedInError as error:
-                errors[restli.encode(key)] = error.body(call.resource)
-        return Reply({"results": results, "statuses": {}, "errors": errors})
+        view, fields = views.VIEWS[call.resource], call.fields()
+        return batches.read_each(
+            call, lambda key: views.projected(view(self._directory, self._get(account, resource, key)), fields)
+        )
 
     def _batch_create(self, call: Call, account: Account, resource: Resource) -> Reply:
         items = call.mapping().get("elements")
@@ -201,7 +196,7 @@ class Entities:
         return Reply({"elements": elements})
 
     def _batch_write(self, call: Call, account: Account, resource: Resource, *, delete: bool) -> Reply:
-        keys = _ids(call)
+        keys = batches.ids(call)
         bodies = {} if delete else _entities(call, keys)
         failing = _failing(call, len(keys))
         results: dict[str, Any] = {}
@@ -222,13 +217,6 @@ class Entities:
 
     def _body_id(self, resource: Resource, made: str) -> str:
         return urns.urn(resource.kind, made) if resource.level == "ad" else made
-
-
-def _ids(call: Call) -> list[str]:
-    keys = restli.as_list(call.params.get("ids"))
-    if not keys or not all(isinstance(key, str) for key in keys):
-        raise bad_param("ids", "must be a list of ids")
-    return list(dict.fromkeys(keys))
 
 
 def _entities(call: Call, keys: list[str]) -> dict[str, Document]:

@@ -3,12 +3,11 @@
 from typing import Any
 
 from stakazo_pipelines.sandbox.emulation import Reply, unmade_id, write_fate
-from stakazo_pipelines.sandbox.linkedin import finders, paging, urns, views
+from stakazo_pipelines.sandbox.linkedin import batches, finders, paging, urns, views
 from stakazo_pipelines.sandbox.linkedin.assets import Asset, Assets
 from stakazo_pipelines.sandbox.linkedin.call import Call
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
 from stakazo_pipelines.sandbox.linkedin.errors import (
-    LinkedInError,
     bad_param,
     no_permission,
     not_allowed,
@@ -46,7 +45,7 @@ class Posts:
         if method == "FINDER":
             return self._find(call)
         if method == "BATCH_GET":
-            return self._batch_get(call)
+            return batches.read_each(call, lambda urn: views.projected(self._view(urn), call.fields()), name=str)
         if method != "CREATE":
             raise not_allowed(method, call.path)
         number, video = self.create(call, call.mapping())
@@ -130,15 +129,6 @@ class Posts:
         if post is None or urns.post(post) != urn:
             raise not_found(str(urn))
         return views.post_view(self._directory, post)
-
-    def _batch_get(self, call: Call) -> Reply:
-        results, errors = {}, {}
-        for urn in call.params.get("ids") or []:
-            try:
-                results[str(urn)] = views.projected(self._view(urn), call.fields())
-            except LinkedInError as error:
-                errors[str(urn)] = error.body(call.resource)
-        return Reply({"results": results, "statuses": {}, "errors": errors})
 
     def _find(self, call: Call) -> Reply:
         finder = call.choice("q", ("dscAdAccount", "author"), "")

@@ -72,6 +72,13 @@ def test_an_address_that_was_never_given_takes_nothing(api: Any) -> None:
     assert api.request("PUT", "/dms-uploads/image/D4/0", content=b"x").status_code == 404
 
 
+def test_assets_are_read_by_their_ids(api: Any) -> None:
+    known, gone = image(api).replace(":", "%3A"), "urn%3Ali%3Aimage%3AD4"
+    for ids in (f"List({known},{gone})", known):
+        assert list(api.get("images", f"ids={ids}").json()["results"]) == [known.replace("%3A", ":")]
+    assert api.get("images", "", "BATCH_GET").status_code == 400
+
+
 def test_a_dark_post_reads_as_it_was_written(api: Any) -> None:
     body = api.post_body(content={"media": {"id": image(api), "title": "Look"}})
     post = api.made("posts", body)
@@ -135,3 +142,18 @@ def test_uploads_are_there_after_a_restart(make_api: Any, tmp_path: Path) -> Non
     again = make_api(state_file=state)
     again.made("posts", again.post_body(content={"media": {"id": kept, "title": "Look"}}))
     assert image(again) != kept
+
+
+def test_an_upload_begun_before_a_restart_ends_after_it(make_api: Any, tmp_path: Path) -> None:
+    state = tmp_path / "events.jsonl"
+    api = make_api(state_file=state)
+    begun, kept = started(api, "videos", fileSizeBytes=PART + 10), image(api)
+    first, second = begun["uploadInstructions"]
+    tags = [api.request("PUT", first["uploadUrl"], content=b"x" * PART).headers["etag"]]
+    api.kernel.close()
+    again = make_api(state_file=state)
+    assert image(again) not in (kept, begun["video"])
+    tags.append(again.request("PUT", second["uploadUrl"], content=b"x" * 10).headers["etag"])
+    finish = {"finalizeUploadRequest": {"video": begun["video"], "uploadToken": "", "uploadedPartIds": tags}}
+    assert again.call("POST", "videos", "action=finalizeUpload", "ACTION", json=finish).status_code == 200
+    again.made("posts", again.post_body(content={"media": {"id": kept, "title": "Look"}}))
