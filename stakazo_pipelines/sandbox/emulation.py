@@ -121,6 +121,15 @@ def turned_page(draw: Draw, first: int, size: int, total: int) -> int:
     return first
 
 
+def failing(draw: Draw, count: int) -> set[int]:
+    """Which of so many items of a batch the fault `partial_batch` lets fail: a share of them, at least one."""
+    failed: set[int] = set()
+    for hit in draw("batch"):
+        some = min(count, max(1, round(count * hit.number("share", 0.5))))
+        failed |= set(hit.rng.sample(range(count), some))
+    return failed
+
+
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What the write faults make of one call. `late` defers its updates; a lost one is confirmed but never made."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stakazo_pipelines.sandbox.emulation import Reply, carry_out, unmade_id, write_fate
+from stakazo_pipelines.sandbox.emulation import Reply, carry_out, failing, unmade_id, write_fate
 from stakazo_pipelines.sandbox.linkedin import batches, finders, paging, restli, urns, views, words
 from stakazo_pipelines.sandbox.linkedin.call import Call
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
@@ -183,11 +183,11 @@ class Entities:
         items = call.mapping().get("elements")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise bad_input("MISSING_FIELD", "/elements", "must be a list of entities")
-        spared = _failing(call, len(items))
+        undone = failing(call.draw, len(items))
         elements: list[dict[str, Any]] = []
         for index, item in enumerate(items):
             try:
-                if index in spared:
+                if index in undone:
                     raise server(500)
                 made = self.create(call, account, resource, item)
                 elements.append({"status": 201, "id": self._body_id(resource, made)})
@@ -198,12 +198,12 @@ class Entities:
     def _batch_write(self, call: Call, account: Account, resource: Resource, *, delete: bool) -> Reply:
         keys = batches.ids(call)
         bodies = {} if delete else _entities(call, keys)
-        failing = _failing(call, len(keys))
+        undone = failing(call.draw, len(keys))
         results: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for index, key in enumerate(keys):
             try:
-                if index in failing:
+                if index in undone:
                     raise server(500)
                 entity = self._get(account, resource, key)
                 if delete:
@@ -231,11 +231,3 @@ def _entities(call: Call, keys: list[str]) -> dict[str, Document]:
             raise bad_param("ids", f"{key} has no entity in the body")
         bodies[key] = body
     return bodies
-
-
-def _failing(call: Call, count: int) -> set[int]:
-    """Items that the fault `partial_batch` leaves undone."""
-    for hit in call.draw("batch"):
-        wanted = max(1, round(count * hit.number("share", 0.5)))
-        return set(hit.rng.sample(range(count), min(count, wanted)))
-    return set()

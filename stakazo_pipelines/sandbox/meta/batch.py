@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from stakazo_pipelines.sandbox.emulation import Reply
+from stakazo_pipelines.sandbox.emulation import Reply, failing
 from stakazo_pipelines.sandbox.meta.call import Call, split_version
 from stakazo_pipelines.sandbox.meta.errors import GraphError, invalid
 from stakazo_pipelines.sandbox.meta.params import Params, Upload
@@ -28,7 +28,7 @@ def run_batch(call: Call, answer: Callable[[Call], Reply], rewire: Callable[[Cal
         raise GraphError(
             f"Too many requests in batch message. Maximum batch size is {MAX_ITEMS}", 100, type="GraphBatchException"
         )
-    skipped = _skipped(call, len(items))
+    skipped = failing(call.draw, len(items))
     headers = call.params.boolean("include_headers") is not False
     results: dict[str, Any] = {}
     answers: list[Answer] = []
@@ -44,13 +44,6 @@ def run_batch(call: Call, answer: Callable[[Call], Reply], rewire: Callable[[Cal
             continue
         answers.append(_answer(reply, with_headers=headers))
     return answers
-
-
-def _skipped(call: Call, count: int) -> set[int]:
-    for hit in call.draw("batch"):
-        wanted = max(1, round(count * hit.number("share", 0.5)))
-        return set(hit.rng.sample(range(count), min(count, wanted)))
-    return set()
 
 
 def _item_call(call: Call, item: object, results: Mapping[str, Any]) -> Call:

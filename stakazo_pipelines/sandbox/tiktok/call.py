@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from stakazo_pipelines.sandbox import emulation
 from stakazo_pipelines.sandbox.emulation import Draw
 from stakazo_pipelines.sandbox.tiktok.errors import invalid
 from stakazo_pipelines.sandbox.tiktok.params import Params
@@ -56,9 +57,5 @@ def page_info(page: int, size: int, total: int) -> dict[str, int]:
 
 
 def failing(draw: Draw, count: int) -> set[int]:
-    """Which items of a batch the fault `partial_batch` lets fail: a share of them, at least one."""
-    failed: set[int] = set()
-    for hit in draw("batch") if count > 1 else ():
-        some = min(count, max(1, round(count * hit.number("share", 0.5))))
-        failed |= set(hit.rng.sample(range(count), some))
-    return failed
+    """Which items a partial success leaves out; a single item succeeds or fails whole."""
+    return emulation.failing(draw, count) if count > 1 else set()
