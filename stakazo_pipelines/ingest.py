@@ -8,6 +8,7 @@ a level is read in pieces of so many rows, and a piece is on disk before the nex
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from stakazo_pipelines.errors import ConfigError, PermissionDeniedError, PlatformError, RejectedError
 from stakazo_pipelines.lake import Lake, entities_frame, insight_days, quarantine_frame
+from stakazo_pipelines.lake.store import read_raw
 from stakazo_pipelines.platforms.port import (
     Account,
     AdPlatform,
@@ -63,13 +65,25 @@ def last_complete_day(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date() - timedelta(days=1)
 
 
-def days_to_read(days: Iterable[date], *, newest: date, ages: Sequence[int], present: set[date]) -> list[date]:
-    """Of a range of days, those whose age is due for another reading, and those never read.
+def days_to_read(
+    days: Iterable[date],
+    *,
+    newest: date,
+    ages: Sequence[int],
+    present: AbstractSet[date],
+    doubtful: AbstractSet[date] = frozenset(),
+) -> list[date]:
+    """Of a range of days, those whose age is due for another reading, those never read, and the `doubtful`.
 
-    The age of the newest complete day is 1.
+    The age of the newest complete day is 1. Past the oldest due age a doubtful day is left: its rows will stay bad.
     """
     due = set(ages)
-    return sorted(day for day in days if day <= newest and ((newest - day).days + 1 in due or day not in present))
+
+    def wanted(day: date) -> bool:
+        age = (newest - day).days + 1
+        return age in due or day not in present or (day in doubtful and age < max(due, default=0))
+
+    return sorted(day for day in days if day <= newest and wanted(day))
 
 
 def contiguous_ranges(days: Sequence[date]) -> list[tuple[date, date]]:
@@ -120,23 +134,24 @@ async def ingest_insights(
 ) -> IngestReport:
     """Read `days` at each of `levels` that the platform reports and append them as vintages fetched at `now`.
 
-    `ages` limits re-reading to days of those ages, and to days that some level lacks (None reads every day asked for).
-    A day is written only when it has ended in the account's zone, whole: a file with no rows says that nothing was
-    delivered. Raises if no account works.
+    `ages` limits re-reading to days of those ages, to days that some level lacks, and to days up to the oldest of them
+    whose newest reading had rejected rows (None reads every day asked for). A day is written only when it has ended in
+    the account's zone, whole: a file with no rows says that nothing was delivered. Raises if no account works.
     """
     report = IngestReport(accounts=await _accounts(platform))
     reported = [level for level in levels if level in platform.capabilities.insight_levels]
-    present = {} if ages is None else _present_days(lake, platform.name, reported, days)
+    held = {} if ages is None else _held_days(lake, platform.name, reported, days)
     sizes = lake.entity_counts(platform.name)
     gate = asyncio.Semaphore(READINGS_AT_ONCE)
 
     async def one(account: Account) -> None:
         newest = last_complete_day(now, account.timezone)
         report.pending_days.update(day for day in days if day > newest)
+        present, doubtful = held.get(account.id, (frozenset(), frozenset()))
         wanted = (
             sorted(day for day in days if day <= newest)
             if ages is None
-            else days_to_read(days, newest=newest, ages=ages, present=present.get(account.id, set()))
+            else days_to_read(days, newest=newest, ages=ages, present=present, doubtful=doubtful)
         )
 
         async def read(level: Level) -> None:
@@ -150,7 +165,7 @@ async def ingest_insights(
                         since=since, until=until,
                     )  # fmt: skip
                     # Before the days they are missing from: a process killed in between has not lost them.
-                    _keep_rejected(lake, platform.name, account, until, now, result.quarantined, report)
+                    _keep_rejected(lake, platform.name, account, until, now, result.quarantined, report, asked=piece)
                     rows = len(result.rows)
                     del result
                     # Beside the event loop: the next answers come in while this one goes to disk.
@@ -210,15 +225,41 @@ async def _all(readings: Iterable[Awaitable[_T]]) -> list[_T]:
     return results
 
 
-def _present_days(lake: Lake, platform: str, levels: Sequence[Level], days: Sequence[date]) -> dict[str, set[date]]:
-    """By account, the days that every level has: a run killed between two levels left days that are to be read."""
-    if not days:
+def _held_days(
+    lake: Lake, platform: str, levels: Sequence[Level], days: Sequence[date]
+) -> dict[str, tuple[AbstractSet[date], AbstractSet[date]]]:
+    """By account, the days that every level has, and those whose newest reading had rows rejected.
+
+    A run killed between two levels left days that are to be read. A rejected row may be of any day that was asked for
+    with it; a reading without rejected rows since then has settled them.
+    """
+    if not days or not levels:
         return {}
-    found = [
-        lake.raw_days_by_account(platform, f"insights_{level}", since=min(days), until=max(days)) for level in levels
-    ]
-    accounts = set().union(*found) if found else set()
-    return {account: set.intersection(*(by.get(account, set()) for by in found)) for account in accounts}
+    found = [lake.fetches(platform, f"insights_{level}", since=min(days), until=max(days)) for level in levels]
+    spoilt = _spoilt_readings(lake, platform, since=min(days))
+    return {
+        account: (
+            set[date].intersection(*(set(by.get(account, ())) for by in found)),
+            {
+                day
+                for by in found
+                for day, fetched_at in by.get(account, {}).items()
+                if any(since <= day <= until for since, until in spoilt.get((account, fetched_at), ()))
+            },
+        )
+        for account in set[str]().union(*found)
+    }
+
+
+def _spoilt_readings(lake: Lake, platform: str, *, since: date) -> dict[tuple[str, datetime], list[tuple[date, date]]]:
+    """The ranges of days up to `since` or later that had rows rejected, by account and fetch."""
+    columns = ["account_id", "fetched_at", "since", "until"]
+    files = lake.raw_files("quarantine", platform=platform, since=since)  # each filed under the last day of its range
+    rows = read_raw(files, "quarantine", columns=columns).frame.drop_nulls().unique()
+    ranges: dict[tuple[str, datetime], list[tuple[date, date]]] = {}
+    for account_id, fetched_at, first, last in rows.iter_rows():
+        ranges.setdefault((account_id, fetched_at), []).append((first, last))
+    return ranges
 
 
 def _as_entity(account: Account) -> Entity:
@@ -259,9 +300,11 @@ def _keep_rejected(
     now: datetime,
     rejected: Sequence[Quarantined],
     report: IngestReport,
+    *,
+    asked: tuple[date, date] | None = None,
 ) -> None:
     if not rejected:
         return
-    frame = quarantine_frame(rejected, account=account, platform=platform, fetched_at=now)
+    frame = quarantine_frame(rejected, account=account, platform=platform, fetched_at=now, asked=asked)
     lake.append_raw(platform, "quarantine", day=day, account_id=account.id, fetched_at=now, frame=frame)
     report.quarantined.extend((account.id, bad) for bad in rejected)

@@ -73,6 +73,8 @@ RAW_QUARANTINE_SCHEMA: Mapping[str, Any] = {
     "where": pl.String(),
     "field": pl.String(),
     "reason": pl.String(),
+    "since": pl.Date(),
+    "until": pl.Date(),
     "fetched_at": INSTANT,
     "native": pl.String(),
 }
@@ -200,10 +202,16 @@ def entities_frame(
 
 
 def quarantine_frame(
-    rejected: Sequence[Quarantined | RejectedRow], *, account: Account, platform: str, fetched_at: datetime
+    rejected: Sequence[Quarantined | RejectedRow],
+    *,
+    account: Account,
+    platform: str,
+    fetched_at: datetime,
+    asked: tuple[date, date] | None = None,
 ) -> pl.DataFrame:
-    """Rejected rows of one account, in RAW_QUARANTINE_SCHEMA."""
+    """Rejected rows of one account, in RAW_QUARANTINE_SCHEMA. `asked`: the report days, one of which they belong to."""
     fetched = instant(fetched_at)
+    since, until = asked or (None, None)
     records = [
         {
             "platform": platform,
@@ -211,6 +219,8 @@ def quarantine_frame(
             "where": row.where,
             "field": row.field,
             "reason": row.reason,
+            "since": since,
+            "until": until,
             "fetched_at": fetched,
             "native": as_json(row.native),
         }

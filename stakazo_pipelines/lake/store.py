@@ -153,11 +153,11 @@ class Lake:
         """Days that have at least one vintage."""
         return {file.day for file in self.raw_files(dataset, platform=platform, account_id=account_id)}
 
-    def raw_days_by_account(self, platform: str, dataset: str, *, since: date, until: date) -> dict[str, set[date]]:
-        """Of the days `since`..`until` those that have at least one vintage, by account."""
-        found: dict[str, set[date]] = {}
-        for file in self.raw_files(dataset, platform=platform, since=since, until=until):
-            found.setdefault(file.account_id, set()).add(file.day)
+    def fetches(self, platform: str, dataset: str, *, since: date, until: date) -> dict[str, dict[date, datetime]]:
+        """By account, the days of `since`..`until` that have a vintage, and when the newest one was fetched."""
+        found: dict[str, dict[date, datetime]] = {}
+        for file in self.raw_files(dataset, platform=platform, since=since, until=until):  # from old to new
+            found.setdefault(file.account_id, {})[file.day] = file.fetched_at
         return found
 
     def last_fetch(self, platform: str, datasets: Iterable[str]) -> datetime | None:

@@ -142,6 +142,11 @@ def test_days_of_a_due_age_are_read_again_and_unread_days_always():
     assert days_to_read(days, newest=NEWEST, ages=[1, 3], present=set(back(1, 2, 3, 4))) == back(1, 3, 5)
 
 
+def test_a_day_with_rejected_rows_is_read_again_until_it_is_older_than_any_due_age():
+    days = set(back(1, 2, 3, 4, 5))
+    assert days_to_read(days, newest=NEWEST, ages=[1, 4], present=days, doubtful=set(back(3, 5))) == back(1, 3, 4)
+
+
 def test_a_day_that_has_not_ended_is_never_read():
     assert days_to_read([NEWEST + timedelta(days=1)], newest=NEWEST, ages=[0, 1], present=set()) == []
 
@@ -313,6 +318,65 @@ def test_rejected_rows_are_kept_with_their_reason(read, lake):
     kept = lake.newest("quarantine").whole()
     assert kept.select("reason", "field", "where").rows() == [("spend is below zero", "spend", "row 3")]
     assert lake.newest("insights_ad").whole().height == 2
+
+
+@pytest.fixture
+def ad_days_read(lake):
+    """Reads days by age with an age due that is 28 at most; returns the days asked for at level ad."""
+
+    def run(platform, *, hours, rejected=()):
+        platform.queries.clear()
+        platform.rejected = rejected
+        days, now = back(*range(1, 31)), NOW + timedelta(hours=hours)
+        asyncio.run(ingest_insights(platform, lake, days=days, ages=[1, 28], now=now, levels=LEVELS))
+        asked = [one for one in platform.queries if one.level is Level.AD]
+        return [one.since + timedelta(days=n) for one in asked for n in range((one.until - one.since).days + 1)]
+
+    return run
+
+
+BAD = [Quarantined("spend is below zero", "spend", {"spend": "-1"}, "row 3")]
+
+
+def test_days_with_rejected_rows_are_read_again_by_the_next_ingest_until_they_came_whole(read, ad_days_read):
+    platform = FakePlatform([account("1")])
+    read(platform, back(*range(1, 31)))
+    platform.rejected = BAD
+    read(platform, back(3, 4), now=NOW + timedelta(hours=1))
+    assert ad_days_read(platform, hours=2, rejected=BAD) == back(1, 3, 4, 28)
+    assert ad_days_read(platform, hours=3) == back(1, 3, 4, 28)
+    assert ad_days_read(platform, hours=4) == back(1, 28)
+
+
+def test_a_day_whose_rows_stay_bad_is_left_as_it_is_past_the_oldest_due_age(read, ad_days_read):
+    platform = FakePlatform([account("1")])
+    platform.rejected = BAD
+    read(platform, back(*range(1, 31)))
+    assert ad_days_read(platform, hours=1, rejected=BAD) == back(*range(1, 29))
+
+
+def test_rejected_rows_of_one_account_have_no_other_read_again(read, ad_days_read):
+    class OneBad(FakePlatform):
+        async def insights(self, query):
+            result = await super().insights(query)
+            return result if query.account.id == "1" else replace(result, quarantined=())
+
+    platform = OneBad([account("1"), account("2")])
+    platform.rejected = BAD
+    read(platform, back(*range(1, 31)))
+    ad_days_read(platform, hours=1)
+    oldest, newest = back(1, 28)
+    spans = {(one.account.id, one.since, one.until) for one in platform.queries}
+    assert spans == {("1", oldest, newest), ("2", oldest, oldest), ("2", newest, newest)}
+
+
+def test_rejected_entities_have_no_day_read_again(read, lake, ad_days_read):
+    platform = FakePlatform([account("1")])
+    platform.rejected = BAD
+    asyncio.run(ingest_entities(platform, lake, now=NOW))
+    platform.rejected = ()
+    read(platform, back(*range(1, 31)))
+    assert ad_days_read(platform, hours=1) == back(1, 28)
 
 
 def test_entities_are_filed_under_the_accounts_own_day_and_hold_the_account(lake):
