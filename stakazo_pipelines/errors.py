@@ -11,6 +11,7 @@ StakazoError
 │   └── IllegalTransitionError  a state machine was asked for a move it does not have
 ├── PublishError              a change may not be published
 │   ├── ApprovalError         no approval, an expired one, or one of another digest
+│   ├── UnfundedError         cuts in other accounts have yet to pay for it; it stays approved
 │   └── ConflictError         the platform holds neither the old nor the new value
 └── PlatformError             an ad platform's API said no, or said nothing
     ├── TransientError        network, time-out, 5xx, torn body: try again
@@ -78,6 +79,10 @@ class PublishError(StakazoError):
 
 class ApprovalError(PublishError):
     """No approval, an expired one, or one of another digest."""
+
+
+class UnfundedError(PublishError):
+    """Cuts in other accounts have yet to pay for it; it stays approved."""
 
 
 class ConflictError(PublishError):
