@@ -13,7 +13,7 @@ from stakazo_pipelines.cycle.portfolio import worth_for
 from stakazo_pipelines.decisions.arbiter import arbitrate
 from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decision, EntityRef, Gain, Module
 from stakazo_pipelines.decisions.record import current_holds, current_stops, last_switches, record_decisions
-from stakazo_pipelines.errors import PlatformError, PublishError
+from stakazo_pipelines.errors import PlatformError, PublishError, UnfundedError
 from stakazo_pipelines.ingest import LAST_ZONE, last_complete_day
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations import Operations
@@ -162,14 +162,17 @@ def waiting_plans(operations: Operations, policy: Policy, platform: str, day: da
 
 
 async def _publish_when_funded(publisher: Publisher, plan: PlanResult, report: PublishReport) -> None:
-    if why := publisher.waits(plan.plan_id):
+    why = publisher.waits(plan.plan_id)
+    if not why:
+        try:
+            report.plans.append(await publisher.execute(plan.plan_id))
+        except UnfundedError as error:
+            why = str(error)  # another run has taken the money since
+        except (PlatformError, PublishError) as error:
+            report.failed[plan.account_id] = str(error)
+    if why:
         report.plans.append(plan)
         report.waiting[plan.account_id] = why
-        return
-    try:
-        report.plans.append(await publisher.execute(plan.plan_id))
-    except (PlatformError, PublishError) as error:
-        report.failed[plan.account_id] = str(error)
 
 
 def _publisher(

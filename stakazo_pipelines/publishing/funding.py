@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
@@ -23,6 +23,8 @@ _DONE = frozenset({ActionStatus.VERIFIED, ActionStatus.REVERTED})
 _MAYBE = frozenset({ActionStatus.SENDING, ActionStatus.UNVERIFIED})
 _CRUMB = Decimal("1e-9")  # relative: conversions are exact to 28 digits only
 _LOCK = 0x57A4A20  # any number, as long as every process takes the same
+_CHANGE = (ActionRow.before, ActionRow.after, ActionRow.status, ActionRow.undoes_action)
+_BUDGETS = ActionRow.field == Field.DAILY_BUDGET  # pauses free money too, but nobody counts on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,16 @@ def freed(session: Session, as_of: date, *, except_plan: str) -> Decimal:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    plans = select(PlanRow).where(PlanRow.as_of == as_of, PlanRow.id != except_plan)
-    worths = {plan.id: (worth_of(plan), plan.status) for plan in session.scalars(plans)}
-    wanted = _changes().where(ActionRow.plan_id.in_(plans.with_only_columns(PlanRow.id)))
+    wanted = (
+        select(PlanRow, *_CHANGE)
+        .join(PlanRow.actions)
+        .where(_BUDGETS, PlanRow.as_of == as_of, PlanRow.id != except_plan)
+    )
     total = Decimal(0)
-    for plan_id, before, after, state, undoes in session.execute(wanted):
-        worth, status = worths[plan_id]
+    for plan, before, after, state, undoes in session.execute(wanted):  # one statement: others plan meanwhile
+        worth = worth_of(plan)
         if worth is not None:
-            total -= _effect(before, after, state, undoes, under_way=status is PlanStatus.EXECUTING) * worth
+            total -= _effect(before, after, state, undoes, under_way=plan.status is PlanStatus.EXECUTING) * worth
     return total
 
 
@@ -101,14 +105,15 @@ def growth_today(
 ) -> Decimal:
     """By how much the account's total was raised since midnight in `timezone`, in its money (below 0: cut)."""
     midnight = now.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    wanted = _changes().where(
+    wanted = select(*_CHANGE).where(
+        _BUDGETS,
         ActionRow.platform == platform,
         ActionRow.account_id == account_id,
         ActionRow.plan_id != except_plan,
         func.coalesce(ActionRow.sent_at, ActionRow.settled_at) >= midnight,
     )
     changes = session.execute(wanted)
-    return sum((_effect(before, after, state, undoes) for _, before, after, state, undoes in changes), Decimal(0))
+    return sum((_effect(before, after, state, undoes) for before, after, state, undoes in changes), Decimal(0))
 
 
 def _joins(plan: PlanRow, policy: Policy) -> bool:
@@ -126,12 +131,6 @@ def _rounding(plan: PlanRow, policy: Policy) -> Decimal:
 
 def _limit(plan: PlanRow, growth: Decimal, words: str) -> Allowance:
     return Allowance(growth, f"{words} {max(growth, Decimal(0)):,.2f} {plan.account['currency']}")
-
-
-def _changes() -> Select[str, str, str, ActionStatus, int | None]:
-    """Daily budgets only: pauses free money too, but nobody counts on it."""
-    wanted = select(ActionRow.plan_id, ActionRow.before, ActionRow.after, ActionRow.status, ActionRow.undoes_action)
-    return wanted.where(ActionRow.field == Field.DAILY_BUDGET)
 
 
 def _effect(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from stakazo_pipelines.errors import ApprovalError, PublishError
+from stakazo_pipelines.errors import ApprovalError, PublishError, UnfundedError
 from stakazo_pipelines.operations.database import Operations
 from stakazo_pipelines.operations.plans import (
     FINISHED,
@@ -103,8 +103,8 @@ class Publisher:
         """Carry out an approved plan, or finish one that a killed process left; a finished one is returned as it is.
 
         An abandoned plan of the same account is finished first. Raises ApprovalError when the plan is not approved or
-        the account's autonomy no longer allows it, PublishError while a living process publishes for the account, or
-        while the plan waits for money from other accounts (it stays approved).
+        the account's autonomy no longer allows it, PublishError while a living process publishes for the account,
+        UnfundedError while the plan waits for money from other accounts (it stays approved).
         """
         with self._operations.read() as session:
             row = get_plan(session, plan_id)
@@ -184,7 +184,7 @@ class Publisher:
             elif row.status is PlanStatus.APPROVED:
                 problem = approval_problem(unit.session, row, self._autonomy_of(row.account_id), at=self._now())
                 if problem is None and (waits := self._unfunded(unit.session, row)):
-                    raise PublishError(f"plan {row.id} stays approved and waits for other accounts: {waits}")
+                    raise UnfundedError(f"plan {row.id} stays approved and waits for other accounts: {waits}")
             else:
                 raise ApprovalError(f"plan {row.id} is {row.status}, not approved")
             if problem is None:

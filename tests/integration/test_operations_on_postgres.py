@@ -4,11 +4,16 @@ The tests of tests/unit that say where the database is by the fixture `operation
 """
 
 import importlib.util
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.engine import URL
+
+from stakazo_pipelines.publishing.funding import freed
 
 UNIT = Path(__file__).parents[1] / "unit"
 
@@ -45,12 +50,26 @@ def make_desk(fresh_postgres):
 
 test_of_two_publishers_at_once_one_executes = _crashes.test_of_two_publishers_at_once_one_executes
 test_the_same_money_is_not_taken_twice = _funding.test_the_same_money_is_not_taken_twice
+test_two_runs_at_once_do_not_take_the_same_money = _funding.test_two_runs_at_once_do_not_take_the_same_money
 test_money_that_a_rollback_took_back_pays_for_nothing_more = (
     _funding.test_money_that_a_rollback_took_back_pays_for_nothing_more
 )
 globals().update(
     {name: test for module in (_database, _flow) for name, test in vars(module).items() if name.startswith("test_")}
 )
+
+
+def test_a_plan_proposed_while_freed_money_is_counted_disturbs_nobody(desk):
+    plan, number = desk.plan(a="90.00"), count()
+
+    def propose(*_statement: object) -> None:
+        account = replace(plan.account, id=f"act_1{next(number)}")
+        desk.publisher().propose(replace(plan, account=account))
+
+    with desk.operations.read() as session:
+        event.listen(session.connection(), "before_cursor_execute", propose)
+        assert freed(session, plan.as_of, except_plan="") == 0
+    assert next(number) > 0
 
 
 @pytest.mark.slow

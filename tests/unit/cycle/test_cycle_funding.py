@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -28,6 +30,7 @@ from stakazo_pipelines.platforms.port import (
     WriteOutcome,
 )
 from stakazo_pipelines.policy import AccountPolicy, Policy, PortfolioPolicy
+from stakazo_pipelines.publishing import funding
 from stakazo_pipelines.publishing.publisher import Publisher
 from stakazo_pipelines.vocabulary import Autonomy, EntityStatus, Level
 
@@ -198,6 +201,39 @@ def test_the_same_money_is_not_taken_twice(operations, shops):
     assert list(report.waiting) == ["b"]
     assert report.waiting["b"].endswith("have freed 10.00 USD")
     assert meta.dollars() + tiktok.dollars() == 1190
+
+
+def test_two_runs_at_once_do_not_take_the_same_money(operations, monkeypatch):
+    meta, tiktok, linkedin = (
+        FakePlatform("meta", a="EUR"),
+        FakePlatform("tiktok", c="JPY"),
+        FakePlatform("linkedin", d="USD"),
+    )
+    cycle = Cycle(
+        operations, Policy(), proposals(meta, a_g1=30), proposals(tiktok, c_g1=30), proposals(linkedin, d_g1=-40)
+    )
+    cycle.publish(linkedin)
+    look, start, reports = funding.freed, threading.Barrier(2), {}
+
+    def look_and_linger(*arguments, **options):
+        found = look(*arguments, **options)
+        time.sleep(0.1)  # whoever else may look before this transaction ends, does
+        return found
+
+    def run(platform):
+        start.wait()
+        reports[platform.name] = cycle.publish(platform)
+
+    monkeypatch.setattr(funding, "freed", look_and_linger)
+    threads = [threading.Thread(target=run, args=(platform,)) for platform in (meta, tiktok)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert meta.dollars() + tiktok.dollars() + linkedin.dollars() == 1190
+    assert [report.failed for report in reports.values()] == [{}, {}]
+    [why] = [why for report in reports.values() for why in report.waiting.values()]
+    assert "verified cuts in other accounts have freed" in why
 
 
 def test_no_account_grows_by_more_than_its_step_in_a_day(operations, shops):
