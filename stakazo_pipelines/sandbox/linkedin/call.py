@@ -8,7 +8,6 @@ from stakazo_pipelines.sandbox.emulation import Draw
 from stakazo_pipelines.sandbox.linkedin.errors import LinkedInError, bad_param
 from stakazo_pipelines.sandbox.linkedin.restli import Value
 
-READS = frozenset(["GET", "BATCH_GET", "GET_ALL", "FINDER"])
 _VERBS = {
     "GET": "GET", "BATCH_GET": "GET", "GET_ALL": "GET", "FINDER": "GET", "BATCH_FINDER": "GET",
     "CREATE": "POST", "BATCH_CREATE": "POST", "PARTIAL_UPDATE": "POST", "BATCH_PARTIAL_UPDATE": "POST",
@@ -41,11 +40,6 @@ class Call:
         """Name of the resource: the last segment that is one."""
         parts = self.parts
         return str(parts[2] if len(parts) > 2 and parts[0] == "adAccounts" else parts[0] if parts else "")
-
-    @property
-    def endpoint(self) -> str:
-        """What a daily quota counts on: the resource, reads and writes together."""
-        return self.resource
 
     def method(self, *, has_key: bool) -> str:
         """The Rest.li method: what the header says where it fits, else what the request looks like."""

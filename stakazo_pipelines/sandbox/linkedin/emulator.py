@@ -81,7 +81,8 @@ class LinkedInEmulator:
         self._check_version(request.headers.get("linkedin-version", "").strip())
         self._check_token(request.headers.get("authorization", ""))
         call = read_call(request, sent, path_parts(request), draw)
-        if not self._quota.admit(call.endpoint, self._directory.today):
+        # The daily quota counts on the resource, reads and writes together.
+        if not self._quota.admit(call.resource, self._directory.today):
             raise errors.day_throttle()
         reply = self._routed(call)
         rows = reply.body.get("elements") if isinstance(reply.body, dict) else None

@@ -170,7 +170,7 @@ class Entities:
             return Reply(paging.cursor_page(call, found, view))
         if call.stated != "FINDER":
             raise LinkedInError(400, "PARAM_INVALID", "The creatives finder needs X-RestLi-Method: FINDER")
-        creatives = finders.criteria(call, self._directory, entities)
+        creatives = finders.criteria(call, entities)
         return Reply(paging.cursor_page(call, creatives, view, most=_MOST_CREATIVES))
 
     def _batch_get(self, call: Call, account: Account, resource: Resource) -> Reply:

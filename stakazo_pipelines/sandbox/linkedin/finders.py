@@ -41,7 +41,7 @@ def search(call: Call, directory: Directory, entities: Iterable[T], resource: st
     return in_order(call, found)
 
 
-def criteria(call: Call, directory: Directory, creatives: Iterable[Ad]) -> list[Ad]:
+def criteria(call: Call, creatives: Iterable[Ad]) -> list[Ad]:
     """The creatives that `q=criteria` finds."""
     call.only("campaigns", "creatives", "contentReferences", "intendedStatuses", "isTestAccount", "isTotalIncluded",
               "leadgenCreativeCallToActionDestinations", *_PAGED)  # fmt: skip
@@ -67,7 +67,7 @@ def criteria(call: Call, directory: Directory, creatives: Iterable[Ad]) -> list[
     return in_order(call, found)
 
 
-def account_posts(call: Call, directory: Directory, posts: Iterable[Creative]) -> list[Creative]:
+def account_posts(call: Call, posts: Iterable[Creative]) -> list[Creative]:
     """The posts that `q=dscAdAccount` finds: the dark posts of one account, by kind."""
     kinds = set(as_list(call.params.get("dscAdTypes")))
     return [post for post in posts if not kinds or ("VIDEO" if post.kind == "video" else "STANDARD") in kinds]

@@ -140,5 +140,5 @@ class Posts:
             raise bad_param("q", "a finder is needed")
         posts = [] if account is None else list(self._directory.children(account, "posts"))
         shown = [post for post in posts if "inlineContent" not in post.native]
-        found = finders.account_posts(call, self._directory, shown)
+        found = finders.account_posts(call, shown)
         return Reply(paging.index_page(call, found, lambda post: views.post_view(self._directory, post)))

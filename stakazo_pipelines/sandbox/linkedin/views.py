@@ -193,7 +193,6 @@ VIEWS: Mapping[str, Callable[[Directory, Any], View]] = {
     "adCampaignGroups": group_view,
     "adCampaigns": campaign_view,
     "creatives": creative_view,
-    "posts": post_view,
 }
 
 

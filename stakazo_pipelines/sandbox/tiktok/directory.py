@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from stakazo_pipelines.sandbox.kernel import Kernel
 from stakazo_pipelines.sandbox.tiktok.errors import no_permission, unknown_object
 from stakazo_pipelines.sandbox.tiktok.vocabulary import GONE, KINDS
-from stakazo_pipelines.sandbox.world import Account, Ad, AdGroup, Campaign, Creative, WorldError
+from stakazo_pipelines.sandbox.world import Account, Ad, AdGroup, Campaign, Creative
 
 ListLevel = Literal["campaign", "ad_group", "ad"]
 Listed = Campaign | AdGroup | Ad
@@ -133,6 +133,4 @@ class Directory:
             "ad_group": world.ad_groups,
             "ad": world.ads,
         }
-        if level not in tables:
-            raise WorldError(f"no level {level!r}")
         return tables[level]

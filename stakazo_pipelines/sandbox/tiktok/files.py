@@ -35,7 +35,7 @@ class Library:
         account = self._directory.account(params.needed("advertiser_id"))
         how = params.choice("upload_type", _TYPES[: 3 if kind == "image" else 4], "UPLOAD_BY_FILE")
         if how == "UPLOAD_BY_VIDEO_ID":
-            file = self._copied(params, account)
+            file = self._copied(params)
         else:
             name, content = _content(params, kind, how)
             name = params.text("file_name") or name
@@ -113,7 +113,7 @@ class Library:
         if any(file["file_name"] == name for file in self._shelf(account.id, kind).values()):
             raise TikTokError(40911, f"Duplicated material name: {name}.")
 
-    def _copied(self, params: Params, account: Account) -> dict[str, Any]:
+    def _copied(self, params: Params) -> dict[str, Any]:
         """A video that another advertiser of the app holds."""
         video_id = params.needed("video_id")
         for other in self._directory.accounts():

@@ -18,7 +18,6 @@ from stakazo_pipelines.sandbox.world.nature import Ads
 from stakazo_pipelines.sandbox.world.noise import Ints, Stream, counts, derive, keys, thinned, uniform
 
 LEVELS = ("account", "campaign", "ad_group", "ad")
-WINDOWS = ("1d_click", "7d_click", "1d_view")
 _MOST_ATOMS = 400_000  # rows worked on at once; keeps memory flat however long the range
 _OVERLAP = {"ad": 1.0, "ad_group": 0.94, "campaign": 0.86, "account": 0.72}  # people reached by several ads count once
 

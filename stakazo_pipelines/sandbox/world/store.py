@@ -22,7 +22,6 @@ from stakazo_pipelines.sandbox.world.entities import (
 from stakazo_pipelines.sandbox.world.noise import Stream, uniform
 
 _TYPES: dict[Level, type[Entity]] = {"campaign": Campaign, "ad_group": AdGroup, "ad": Ad, "creative": Creative}
-_PARENT: dict[str, Level] = {"campaign_id": "campaign", "ad_group_id": "ad_group", "creative_id": "creative"}
 _FIXED = {"id", "account_id", "campaign_id", "ad_group_id", "created_at", "updated_at", "last_significant_edit"}
 _BUDGETS = ("daily_budget", "lifetime_budget")
 _RELEARN = {"targeting", "optimization_goal", "bid_strategy", "bid_amount"}

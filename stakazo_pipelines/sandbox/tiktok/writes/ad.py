@@ -10,7 +10,7 @@ from stakazo_pipelines.sandbox.tiktok.errors import TikTokError, invalid, missin
 from stakazo_pipelines.sandbox.tiktok.files import Library
 from stakazo_pipelines.sandbox.tiktok.params import Params
 from stakazo_pipelines.sandbox.tiktok.reading import AD_CONTENT, ad_group_row, ad_row, content
-from stakazo_pipelines.sandbox.tiktok.vocabulary import GONE, width
+from stakazo_pipelines.sandbox.tiktok.vocabulary import width
 from stakazo_pipelines.sandbox.tiktok.writes.common import checked_name, initial_status
 from stakazo_pipelines.sandbox.tiktok.writes.making import create, existing, fate_of, update
 from stakazo_pipelines.sandbox.world import Account, Ad, AdGroup
@@ -41,7 +41,7 @@ class Ads:
         account = self._directory.account(params.text("advertiser_id"))
         group: AdGroup = existing(self._directory, account, "ad_group", params.text("adgroup_id"))
         items = params.objects("creatives", most=MAX_CREATIVES)
-        live = sum(1 for ad in self._directory.ads_of(group) if ad.status not in GONE)
+        live = len(self._directory.ads_of(group))
         if live + len(items) > MAX_ADS:
             raise TikTokError(40502, f"The number of ads in ad group {group.id} exceeds the limit of {MAX_ADS}.")
         wanted = [self._new(item, account, group, live + i) for i, item in enumerate(items)]

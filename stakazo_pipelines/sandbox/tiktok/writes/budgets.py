@@ -1,7 +1,6 @@
 """Budget rules: precision, range by currency, 105 % of what is spent, and which level and mode may hold a budget."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from stakazo_pipelines.sandbox.tiktok.directory import Directory
@@ -28,7 +27,7 @@ class BudgetRules:
             raise missing([name])
         if amount < 0:
             raise invalid(f"{name}: Must not be negative.")
-        return to_minor(Decimal(amount), account, name)
+        return to_minor(amount, account, name)
 
     def check_range(
         self, budget: int, account: Account, level: str, *, store_sales: bool = False, days: int = 1
