@@ -54,10 +54,10 @@ class PlanResult:
     def all_seen(self) -> bool:
         """Whether all that was sent was read back as asked, though some changes may have been kept back one by one.
 
-        False too for a plan that was ended: then every change left has the plan's own reason.
+        False too for a plan that was ended: then why it was, which every change left has, opens the plan's reason.
         """
         kept_back = [action for action in self.actions if action.status is ActionStatus.BLOCKED]
-        ended = any(action.error == self.reason for action in kept_back)
+        ended = any(f"{self.reason}; ".startswith(f"{action.error}; ") for action in kept_back)
         return not ended and all(action.status in _GOOD for action in self.actions if action not in kept_back)
 
 

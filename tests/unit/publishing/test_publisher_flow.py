@@ -282,6 +282,15 @@ def test_a_token_found_expired_while_reading_sends_nothing(desk):
     assert (result.count(ActionStatus.BLOCKED), desk.platform.requests) == (2, 0)
 
 
+def test_a_plan_that_was_ended_is_not_all_seen_though_it_left_something_out_too(desk):
+    decisions = desk.decide(a="90.00", b="90.00")
+    desk.platform.set_budget("b", "50.00")
+    desk.platform.unreadable["a"] = AuthError("the token expired", "meta")
+    result = desk.publish(desk.plan_of(decisions))
+    assert result.reason.startswith("the token expired (meta); left out ")
+    assert (states(result), result.all_seen) == ({"a": ActionStatus.BLOCKED}, False)
+
+
 def test_an_entity_that_cannot_be_read_is_not_written(desk):
     desk.platform.unreadable["a"] = TransientError("connection reset", "meta")
     result = desk.publish(desk.plan(a="90.00", b="95.00"))
