@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 USD = {"currencyCode": "USD"}
@@ -326,6 +326,7 @@ junk = st.recursive(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), junk, max_size=4))
+@example(changes={"status": None})
 def test_no_body_breaks_the_emulator(api: Any, changes: dict[str, Any]) -> None:
     campaign = api.running().id
     creative = next(ad.id for ad in api.world.ads.values() if ad.account_id == api.account)

@@ -52,7 +52,8 @@ def campaign_fields(
     document = {"status": "DRAFT", "optimizationTargetType": "NONE", **document}
     checks = Checks(document, before)
     checks.known(_WRITABLE, _READ_ONLY)
-    checks.required("account", "type", "costType", "targetingCriteria", "offsiteDeliveryEnabled", "politicalIntent")
+    checks.required("account", "status", "type", "costType", "targetingCriteria", "offsiteDeliveryEnabled",
+                    "politicalIntent")  # fmt: skip
     if urns.number(document.get("account"), urns.ACCOUNT) not in (None, account.id):
         checks.add("ACCOUNT_ID_MISMATCH_IN_PARAM_AND_BODY", "account", "is not the account of the path")
     checks.name(255)
