@@ -7,6 +7,7 @@ else is the outcome of that change and concerns no other.
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from stakazo_pipelines.errors import PlatformError, ThrottledError, TransientError
+from stakazo_pipelines.platforms.http import ApiClient
 from stakazo_pipelines.platforms.port import Account, Entity, EntityChange
 from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
@@ -21,15 +22,12 @@ class NotExecutedError(TransientError):
 
 
 class Settler:
-    """`read` reads an entity back; waits end after `max_wait` seconds in total."""
+    """`read` reads an entity back; waits are as long as the client's own, and end as those do."""
 
-    def __init__(
-        self, sleep: Callable[[float], Awaitable[None]], read: Read, *, max_wait: float, throttle_wait: float
-    ) -> None:
-        self._sleep = sleep
+    def __init__(self, client: ApiClient, read: Read) -> None:
+        self._sleep = client.sleep
         self._read = read
-        self._max_wait = max_wait
-        self._throttle_wait = throttle_wait
+        self._rule = client.retry
 
     async def settle(
         self, account: Account, changes: Mapping[int, EntityChange], send: Send
@@ -45,7 +43,7 @@ class Settler:
                 for at, error in outcomes.items()
                 if isinstance(error, ThrottledError | NotExecutedError)
                 and tries < _TRIES
-                and waited + self._pause(error, wait) <= self._max_wait
+                and waited + self._pause(error, wait) <= self._rule.total_seconds
             }
             settled |= {at: _final(error) for at, error in outcomes.items() if at not in pauses}
             if pauses:
@@ -59,7 +57,7 @@ class Settler:
 
     def _pause(self, error: PlatformError | None, wait: float) -> float:
         if isinstance(error, ThrottledError):
-            return self._throttle_wait if error.retry_after is None else error.retry_after
+            return self._rule.throttle_wait if error.retry_after is None else error.retry_after
         return wait
 
     async def _is_there(self, account: Account, change: EntityChange, error: PlatformError | None) -> bool:

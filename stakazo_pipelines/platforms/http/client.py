@@ -23,7 +23,7 @@ from stakazo_pipelines.errors import (
 )
 from stakazo_pipelines.platforms.http.limiter import Limiter, Quota
 from stakazo_pipelines.platforms.http.messages import ApiReply, ApiRequest, Dialect
-from stakazo_pipelines.platforms.http.pacer import Pacer, PacingRule
+from stakazo_pipelines.platforms.http.pacer import Pacer
 from stakazo_pipelines.platforms.http.redact import Redactor, quiet_httpx
 from stakazo_pipelines.platforms.http.retry import Retries, RetryRule
 
@@ -35,7 +35,7 @@ _TRY_AGAIN = frozenset({408, 429})
 # Servers close idle connections, often after 5 s; a write on one being closed would have an unknown outcome.
 _LIMITS = httpx.Limits(keepalive_expiry=2.0)
 _LONGEST_CLOSURE = 300.0  # a counter suspended for longer refuses each call by itself, so that nobody waits unheard
-TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=60.0)
+_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=60.0)
 
 
 class ApiClient:
@@ -52,9 +52,7 @@ class ApiClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         retry: RetryRule | None = None,
-        pacing: PacingRule | None = None,
         concurrency: int = 4,
-        timeout: httpx.Timeout = TIMEOUT,
         quota: Quota | None = None,
         secrets: Sequence[SecretStr] = (),
     ) -> None:
@@ -62,10 +60,10 @@ class ApiClient:
         quiet_httpx()
         self.redact = Redactor([secret.get_secret_value() for secret in (token, *secrets)])
         self.sleep = sleep
+        self.retry = retry or RetryRule()
         self._dialect = dialect
         self._monotonic = monotonic
-        self._retry = retry or RetryRule()
-        self._pacer = Pacer(sleep=sleep, monotonic=monotonic, rule=pacing)
+        self._pacer = Pacer(sleep=sleep, monotonic=monotonic)
         self._limiter = None if quota is None else Limiter(quota, sleep=sleep, monotonic=monotonic)
         self._concurrency = concurrency
         self._lanes: dict[str, asyncio.Semaphore] = {}
@@ -75,7 +73,7 @@ class ApiClient:
             base_url=base_url,
             auth=auth,
             transport=transport,
-            timeout=timeout,
+            timeout=_TIMEOUT,
             follow_redirects=False,
             limits=_LIMITS,
             # A proxy of the environment cannot reach this machine's own loopback.
@@ -87,7 +85,7 @@ class ApiClient:
 
         Raises the PlatformError tree; an UnknownOutcomeError where a write may or may not have taken effect.
         """
-        retries = Retries(self._retry, monotonic=self._monotonic, jitter=self._jitter)
+        retries = Retries(self.retry, monotonic=self._monotonic, jitter=self._jitter)
         while True:
             try:
                 return await self._in_lane(request, retries)

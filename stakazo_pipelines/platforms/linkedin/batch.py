@@ -23,9 +23,9 @@ BATCH = 50  # keys of creatives are long; so many of them stay well within a URL
 class BatchWriter:
     """Applies changes through one client. `read` reads an entity back."""
 
-    def __init__(self, client: ApiClient, read: Read, *, max_wait: float, throttle_wait: float) -> None:
+    def __init__(self, client: ApiClient, read: Read) -> None:
         self._client = client
-        self._settler = Settler(client.sleep, read, max_wait=max_wait, throttle_wait=throttle_wait)
+        self._settler = Settler(client, read)
 
     async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
         """Outcomes in the order given. What goes wrong with a change stands in its outcome and is not raised."""

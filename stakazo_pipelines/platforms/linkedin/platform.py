@@ -1,17 +1,14 @@
 """`LinkedInAdPlatform`: the port on LinkedIn. It only composes the readers and writers of this room."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from types import TracebackType
-from typing import Self
+from collections.abc import Sequence
+from typing import Unpack
 
-import httpx
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.adapter import Connection, HttpAdPlatform, below, secret_of
 from stakazo_pipelines.platforms.guards import check_usable
-from stakazo_pipelines.platforms.http import ApiClient, BearerAuth, PacingRule, RetryRule
+from stakazo_pipelines.platforms.http import ApiClient, BearerAuth
 from stakazo_pipelines.platforms.linkedin import restli
 from stakazo_pipelines.platforms.linkedin.accounts import list_accounts
 from stakazo_pipelines.platforms.linkedin.analytics import InsightsReader
@@ -53,12 +50,8 @@ from stakazo_pipelines.vocabulary import Level
 _WRITTEN = frozenset(RESOURCES)
 
 
-class LinkedInAdPlatform:
-    """Implements `AdPlatform`. Ids are bare numbers (URNs are built on the wire), report days are UTC.
-
-    One object belongs to one event loop; use it as `async with`, or call `aclose`. Waits between retries of one call
-    end after `max_retry_seconds` in total. Reports are never asynchronous here: `max_report_seconds` changes nothing.
-    """
+class LinkedInAdPlatform(HttpAdPlatform):
+    """Implements `AdPlatform`. Ids are bare numbers (URNs are built on the wire), report days are UTC."""
 
     name = "linkedin"
     capabilities = Capabilities(
@@ -76,39 +69,21 @@ class LinkedInAdPlatform:
         media=frozenset({MediaKind.IMAGE, MediaKind.VIDEO}),
     )
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        token: SecretStr | str,
-        transport: httpx.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
-        max_retry_seconds: float = 900.0,
-        max_report_seconds: float = 3600.0,
-        pacing: PacingRule | None = None,
-        concurrency: int = 4,
-    ) -> None:
-        secret = token if isinstance(token, SecretStr) else SecretStr(token)
-        retry = RetryRule(total_seconds=max_retry_seconds)
-        self._client = ApiClient(
-            base_url=f"{base_url.rstrip('/')}/rest",
-            auth=BearerAuth(secret),
-            token=secret,
-            dialect=LinkedInDialect(),
-            transport=transport,
-            sleep=sleep,
-            monotonic=monotonic,
-            retry=retry,
-            pacing=pacing,
-            concurrency=concurrency,
+    def __init__(self, *, base_url: str, token: SecretStr | str, **connection: Unpack[Connection]) -> None:
+        secret = secret_of(token)
+        super().__init__(
+            ApiClient(
+                base_url=below(base_url, "rest"),
+                auth=BearerAuth(secret),
+                token=secret,
+                dialect=LinkedInDialect(),
+                **connection,
+            )
         )
         self._insights = InsightsReader(self._client)
         self._contents = Contents(self._client)
         self._creator = Creator(self._client, self._contents)
-        self._writer = BatchWriter(
-            self._client, self.read, max_wait=max_retry_seconds, throttle_wait=retry.throttle_wait
-        )
+        self._writer = BatchWriter(self._client, self.read)
         self._uploader = Uploader(self._client, base_url)
 
     async def accounts(self) -> Sequence[Account]:
@@ -168,14 +143,3 @@ class LinkedInAdPlatform:
         """The URN by which posts refer to it; the same bytes give the same URN while this object lives."""
         check_usable(account, "linkedin")
         return await self._uploader.upload(account, media)
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()

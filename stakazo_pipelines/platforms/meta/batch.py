@@ -29,9 +29,9 @@ _LOOKUP = 50  # ids in one filter; keeps the URL short
 class BatchWriter:
     """Applies changes through one client. `read` reads an entity back."""
 
-    def __init__(self, client: ApiClient, read: Read, *, max_wait: float, throttle_wait: float) -> None:
+    def __init__(self, client: ApiClient, read: Read) -> None:
         self._client = client
-        self._settler = Settler(client.sleep, read, max_wait=max_wait, throttle_wait=throttle_wait)
+        self._settler = Settler(client, read)
         self._dialect = MetaDialect()
 
     async def update(self, account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:

@@ -1,18 +1,15 @@
 """`MetaAdPlatform`: the port on Meta. It only composes the readers and writers of this room."""
 
-import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from types import TracebackType
-from typing import Self
+from collections.abc import Sequence
+from typing import Unpack
 
-import httpx
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.adapter import Connection, HttpAdPlatform, below, secret_of
 from stakazo_pipelines.platforms.guards import check_usable
-from stakazo_pipelines.platforms.http import ApiClient, ApiRequest, BearerAuth, PacingRule, RetryRule
+from stakazo_pipelines.platforms.http import ApiClient, ApiRequest, BearerAuth
 from stakazo_pipelines.platforms.meta.batch import BatchWriter
 from stakazo_pipelines.platforms.meta.changes import BATCH, BUDGET_LEVELS
 from stakazo_pipelines.platforms.meta.creates import Creator
@@ -53,11 +50,10 @@ from stakazo_pipelines.vocabulary import EntityStatus, Level
 _LOG = logging.getLogger(__name__)
 
 
-class MetaAdPlatform:
+class MetaAdPlatform(HttpAdPlatform):
     """Implements `AdPlatform`. Account ids are the bare numbers (`act_` is added on the wire).
 
-    One object belongs to one event loop; use it as `async with`, or call `aclose`. Waits between retries of one call
-    end after `max_retry_seconds` in total, the wait for one asynchronous report after `max_report_seconds`.
+    The wait for one asynchronous report ends after `max_report_seconds`.
     """
 
     name = "meta"
@@ -79,33 +75,22 @@ class MetaAdPlatform:
         *,
         base_url: str,
         token: SecretStr | str,
-        transport: httpx.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
-        max_retry_seconds: float = 900.0,
         max_report_seconds: float = 3600.0,
-        pacing: PacingRule | None = None,
-        concurrency: int = 4,
+        **connection: Unpack[Connection],
     ) -> None:
-        secret = token if isinstance(token, SecretStr) else SecretStr(token)
-        retry = RetryRule(total_seconds=max_retry_seconds)
-        self._client = ApiClient(
-            base_url=f"{base_url.rstrip('/')}/{VERSION}",
-            auth=BearerAuth(secret),
-            token=secret,
-            dialect=MetaDialect(),
-            transport=transport,
-            sleep=sleep,
-            monotonic=monotonic,
-            retry=retry,
-            pacing=pacing,
-            concurrency=concurrency,
+        secret = secret_of(token)
+        super().__init__(
+            ApiClient(
+                base_url=below(base_url, VERSION),
+                auth=BearerAuth(secret),
+                token=secret,
+                dialect=MetaDialect(),
+                **connection,
+            )
         )
         self._insights = InsightsReader(self._client, max_report_seconds=max_report_seconds)
         self._creator = Creator(self._client)
-        self._writer = BatchWriter(
-            self._client, self.read, max_wait=max_retry_seconds, throttle_wait=retry.throttle_wait
-        )
+        self._writer = BatchWriter(self._client, self.read)
 
     async def accounts(self) -> Sequence[Account]:
         """Every ad account of the token; one that cannot be worked on says why in `problem`."""
@@ -186,17 +171,6 @@ class MetaAdPlatform:
             if isinstance(image, dict) and isinstance(image.get("hash"), str):
                 return str(image["hash"])
         raise MalformedError(f"account {account.id}: the upload of {media.name} was answered without a hash", "meta")
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _id(entity_id: str) -> str:

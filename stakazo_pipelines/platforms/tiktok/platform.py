@@ -1,17 +1,14 @@
 """`TikTokAdPlatform`: the port on TikTok. It only composes the readers and writers of this room."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from types import TracebackType
-from typing import Self
+from collections.abc import Sequence
+from typing import Unpack
 
-import httpx
 from pydantic import SecretStr
 
 from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.platforms.adapter import Connection, HttpAdPlatform, below, secret_of
 from stakazo_pipelines.platforms.guards import check_usable
-from stakazo_pipelines.platforms.http import ApiClient, HeaderTokenAuth, PacingRule, RetryRule
+from stakazo_pipelines.platforms.http import ApiClient, HeaderTokenAuth, RetryRule
 from stakazo_pipelines.platforms.port import (
     Account,
     Capabilities,
@@ -52,11 +49,10 @@ _WRITABLE = frozenset(KINDS)
 _THROTTLE_WAIT = 65.0
 
 
-class TikTokAdPlatform:
+class TikTokAdPlatform(HttpAdPlatform):
     """Implements `AdPlatform`. Account ids are advertiser ids; a token is bare or `app_id:secret:access_token`.
 
-    One object belongs to one event loop; use it as `async with`, or call `aclose`. Waits between retries of one call
-    end after `max_retry_seconds` in total, the wait for one asynchronous report after `max_report_seconds`.
+    The wait for one asynchronous report ends after `max_report_seconds`.
     """
 
     name = "tiktok"
@@ -80,28 +76,21 @@ class TikTokAdPlatform:
         *,
         base_url: str,
         token: SecretStr | str,
-        transport: httpx.AsyncBaseTransport | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        monotonic: Callable[[], float] = time.monotonic,
-        max_retry_seconds: float = 900.0,
         max_report_seconds: float = 3600.0,
-        pacing: PacingRule | None = None,
-        concurrency: int = 4,
+        **connection: Unpack[Connection],
     ) -> None:
-        self._credentials = Credentials.read(token if isinstance(token, SecretStr) else SecretStr(token))
-        self._client = ApiClient(
-            base_url=f"{base_url.rstrip('/')}/{VERSION}",
-            auth=HeaderTokenAuth(self._credentials.token, header="Access-Token"),
-            token=self._credentials.token,
-            secrets=[self._credentials.secret],
-            dialect=TikTokDialect(),
-            transport=transport,
-            sleep=sleep,
-            monotonic=monotonic,
-            retry=RetryRule(total_seconds=max_retry_seconds, throttle_wait=_THROTTLE_WAIT),
-            pacing=pacing,
-            concurrency=concurrency,
-            quota=BasicQuota(),
+        self._credentials = Credentials.read(secret_of(token))
+        super().__init__(
+            ApiClient(
+                base_url=below(base_url, VERSION),
+                auth=HeaderTokenAuth(self._credentials.token, header="Access-Token"),
+                token=self._credentials.token,
+                secrets=[self._credentials.secret],
+                dialect=TikTokDialect(),
+                retry=RetryRule(throttle_wait=_THROTTLE_WAIT),
+                quota=BasicQuota(),
+                **connection,
+            )
         )
         self._insights = InsightsReader(self._client, max_report_seconds=max_report_seconds)
         self._creator = Creator(self._client)
@@ -188,17 +177,6 @@ class TikTokAdPlatform:
         """The image_id or video_id by which ads show the media; the same bytes give the same id."""
         check_usable(account, "tiktok")
         return await upload(self._client, account, media)
-
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 def _only(found: Sequence[Entity], account: Account, level: Level, entity_id: str) -> Entity:
