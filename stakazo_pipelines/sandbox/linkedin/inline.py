@@ -1,11 +1,13 @@
 """createInline: a post and the creative that shows it, in one call."""
 
-from stakazo_pipelines.sandbox.emulation import Reply
+from dataclasses import replace
+
+from stakazo_pipelines.sandbox.emulation import Reply, unmade_id, write_fate
 from stakazo_pipelines.sandbox.linkedin import urns
-from stakazo_pipelines.sandbox.linkedin.call import Call
+from stakazo_pipelines.sandbox.linkedin.call import Call, no_faults
 from stakazo_pipelines.sandbox.linkedin.directory import Directory
 from stakazo_pipelines.sandbox.linkedin.entities import RESOURCES, Entities
-from stakazo_pipelines.sandbox.linkedin.errors import bad_input
+from stakazo_pipelines.sandbox.linkedin.errors import bad_input, refused
 from stakazo_pipelines.sandbox.linkedin.posts import Posts
 
 
@@ -17,8 +19,17 @@ def create_inline(call: Call, directory: Directory, posts: Posts, entities: Enti
     post = content.get("post") if isinstance(content, dict) else None
     if not isinstance(creative, dict) or not isinstance(post, dict):
         raise bad_input("MISSING_FIELD", "/creative/inlineContent/post", "field is required but not found")
-    number, video = posts.create(call, post, account)
+    fate = write_fate(call.draw, update=False)
+    if fate.refused:
+        raise refused()
+    if fate.lost:
+        return _made(unmade_id(directory.kernel))
+    one = replace(call, draw=no_faults)  # the two are one write, which has met its faults
+    number, video = posts.create(one, post, account)
     rest = {name: value for name, value in creative.items() if name != "inlineContent"}
     reference = urns.urn("ugcPost" if video else "share", number)
-    made = entities.create(call, account, RESOURCES["creatives"], {**rest, "content": {"reference": reference}})
-    return Reply({"value": {"creative": urns.urn(urns.CREATIVE, made)}})
+    return _made(entities.create(one, account, RESOURCES["creatives"], {**rest, "content": {"reference": reference}}))
+
+
+def _made(number: str) -> Reply:
+    return Reply({"value": {"creative": urns.urn(urns.CREATIVE, number)}})

@@ -118,6 +118,17 @@ def test_a_write_may_be_confirmed_and_never_made(api: Any) -> None:
     assert api.get(f"{api.below('adCampaignGroups')}/{made}").status_code == 404
 
 
+def test_a_post_and_its_creative_are_lost_together(api: Any) -> None:
+    campaign = f"urn:li:sponsoredCampaign:{api.running().id}"
+    inline = {"inlineContent": {"post": api.post_body()}, "campaign": campaign, "intendedStatus": "PAUSED"}
+    before = len(api.world.journal)
+    rule = api.kernel.faults.add({"platform": "linkedin", "kind": "write_lost"})
+    answer = api.call("POST", api.below("creatives"), "action=createInline", "ACTION", json={"creative": inline})
+    made = answer.json()["value"]["creative"].replace(":", "%3A")
+    assert (rule.fired, len(api.world.journal)) == (1, before)
+    assert api.get(f"{api.below('creatives')}/{made}").status_code == 404
+
+
 def test_a_write_may_be_refused(api: Any) -> None:
     campaign = api.running()
     api.fault("write_refused", times=2)
