@@ -24,7 +24,7 @@ from stakazo_pipelines.lake import INSIGHT_DATASETS, RAW_INSIGHTS_SCHEMA, Lake
 from stakazo_pipelines.quality import duplicated, negative
 
 OWNERS = ["team:measurement"]
-REREAD_TAG = "stakazo/reread"  # a run with this tag reads only the ages that policy lists, and days never read or read badly
+REREAD_TAG = "stakazo/reread"  # a run with this tag reads only the ages that policy lists, and days not read well yet
 INSIGHT_KEYS = ["date_day", "account_id", "ad_id"]
 READ = "read"
 # What is looked at again after a fetch: all but the payload, which is most of a row.
