@@ -3,12 +3,14 @@
 import base64
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 from dagster import MarkdownMetadataValue, MetadataValue
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
+
+if TYPE_CHECKING:  # matplotlib takes longer to import than most of the project: it comes with the first picture
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MAX_PNG_BYTES = 50_000  # stored with every event: a larger picture would bloat the event log
 _BLUE, _ORANGE, _GREY = "#2563eb", "#ea580c", "#9ca3af"
@@ -54,6 +56,8 @@ def account_totals(accounts: pl.DataFrame, *, currency: str, most: int = 12) -> 
 
     accounts: platform, account_id, current_total and proposed_total (null where the account's currency has no rate).
     """
+    from matplotlib.ticker import EngFormatter
+
     known = accounts.filter(pl.col("current_total").is_not_null())
     before, after = pl.col("current_total"), pl.col("proposed_total")
     platforms = known.group_by("platform").agg(before.sum(), after.sum()).with_columns(label=pl.col("platform"))
@@ -76,9 +80,11 @@ def account_totals(accounts: pl.DataFrame, *, currency: str, most: int = 12) -> 
 
 def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: int = 6) -> MarkdownMetadataValue:
     """Expected daily value against daily spend with its 90 % band for the largest arms; a dot marks today's budget."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
     rows = by_weight(estimates.filter(pl.col("state") == "ok")).head(most)
     lines = max(1, -(-rows.height // 3))
-    figure = Figure(figsize=(8, 1.0 + 1.7 * lines), dpi=80, layout="constrained")
+    figure = _figure(height=1.0 + 1.7 * lines)
     grid = figure.subplots(lines, 3, squeeze=False).ravel()
     for axes, row in zip(grid, rows.iter_rows(named=True), strict=False):
         points = curve.filter(pl.col("arm_id") == row["arm_id"], pl.col("account_id") == row["account_id"])
@@ -114,6 +120,8 @@ def coverage_over_time(days: pl.DataFrame, *, level: float = 0.9) -> MarkdownMet
 
     days: platform, day, intervals, covered_90. The band is what 95 of 100 days would show if arms were independent.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = _canvas(height=2.8)
     colours = (_BLUE, _ORANGE, "#059669", _GREY)
     for place, (key, part) in enumerate(days.group_by("platform", maintain_order=True)):
@@ -140,8 +148,14 @@ def by_weight(rows: pl.DataFrame, *, money: str = "budget") -> pl.DataFrame:
     return rows.sort(share, "arm_id", descending=[True, False])
 
 
-def _canvas(*, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8, height), dpi=80, layout="constrained")
+def _figure(*, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(8, height), dpi=80, layout="constrained")
+
+
+def _canvas(*, height: float) -> "tuple[Figure, Axes]":
+    figure = _figure(height=height)
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7)
@@ -153,7 +167,7 @@ def _short(arm_id: str) -> str:
     return arm_id if len(arm_id) <= 30 else f"…{arm_id[-28:]}"
 
 
-def _markdown(figure: Figure, alt: str) -> MarkdownMetadataValue:
+def _markdown(figure: "Figure", alt: str) -> MarkdownMetadataValue:
     for dpi in (80, 60, 40):
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=dpi)

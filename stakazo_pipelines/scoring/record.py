@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity import MATURE_AGE
@@ -227,7 +227,7 @@ def _standing(platform: str, part: pl.DataFrame, min_scored: int, least: float, 
         return Standing(platform, arm_weeks, coverage, float("nan"), collapsed=False)
     between = float((clusters["off"] ** 2).sum()) / part.height**2 * clusters.height / (clusters.height - 1)
     error = np.sqrt(max(between, least * (1 - least) / arm_weeks))
-    highest = min(coverage + float(student.ppf(confidence, clusters.height - 1)) * error, 1.0)
+    highest = min(coverage + float(stdtrit(clusters.height - 1, confidence)) * error, 1.0)
     return Standing(platform, arm_weeks, coverage, highest, collapsed=highest < least)
 
 

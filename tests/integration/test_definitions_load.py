@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "sklearn", "torch")
+HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "sklearn", "torch", "scipy.stats", "matplotlib")
 LOAD = f"""
 import json, sys, time
 from stakazo_pipelines.definitions import defs
