@@ -5,14 +5,14 @@ A failed job is started once more. One that never ends is given up loudly after 
 
 from collections.abc import Mapping
 
-from stakazo_pipelines.errors import MalformedError, NotFoundError, ReportFailedError
+from stakazo_pipelines.errors import MalformedError, NotFoundError
 from stakazo_pipelines.platforms.http import ApiClient, ApiRequest
 from stakazo_pipelines.platforms.meta.edges import LIMITS, read_edge, read_node
+from stakazo_pipelines.platforms.polling import Progress, ends_well
 
 _STATUS_FIELDS = "async_status,async_percent_completion,error_code,error_subcode,error_message"
 _WAITING = frozenset({"Job Not Started", "Job Started", "Job Running"})
 _FAILED = frozenset({"Job Failed", "Job Skipped"})
-_FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 2.0, 1.6, 60.0
 _STARTS = 2
 _RACE = 3  # a run just created may not be found yet
 
@@ -44,27 +44,27 @@ class Reports:
         return run_id
 
     async def _completes(self, run_id: str, account: str) -> bool:
-        waited, wait, missing = 0.0, _FIRST_WAIT, 0
-        status = "not seen yet"
-        while waited < self._max_seconds:
+        report = f"account {account}: report {run_id}"
+        missing = 0
+
+        async def look() -> Progress:
+            nonlocal missing
             try:
                 job = await read_node(self._client, run_id, _STATUS_FIELDS, account=account)
             except NotFoundError:
                 missing += 1
                 if missing > _RACE:
                     raise
-            else:
-                status = str(job.get("async_status"))
-                if status == "Job Completed" and str(job.get("async_percent_completion")) == "100":
-                    return True
-                if status in _FAILED:
-                    return False
-                if status not in _WAITING and status != "Job Completed":
-                    raise MalformedError(f"account {account}: report {run_id} is in an unknown state: {status}", "meta")
-            await self._client.sleep(wait)
-            waited += wait
-            wait = min(wait * _GROWTH, _LONGEST_WAIT)
-        raise ReportFailedError(
-            f"account {account}: report {run_id} is still '{status}' after {waited:.0f} s; run the day again later",
-            "meta",
+                return "not found yet", None
+            status = str(job.get("async_status"))
+            if status == "Job Completed" and str(job.get("async_percent_completion")) == "100":
+                return status, True
+            if status in _FAILED:
+                return status, False
+            if status not in _WAITING and status != "Job Completed":
+                raise MalformedError(f"{report} is in an unknown state: {status}", "meta")
+            return status, None
+
+        return await ends_well(
+            look, sleep=self._client.sleep, max_seconds=self._max_seconds, report=report, platform="meta"
         )

@@ -7,14 +7,14 @@ import csv
 from collections.abc import Mapping
 from io import StringIO
 
-from stakazo_pipelines.errors import MalformedError, ReportFailedError
+from stakazo_pipelines.errors import MalformedError
 from stakazo_pipelines.platforms.http import ApiClient, ApiRequest
+from stakazo_pipelines.platforms.polling import Progress, ends_well
 from stakazo_pipelines.platforms.tiktok.calls import get, post
 from stakazo_pipelines.platforms.wire import to_form
 
 _WAITING = frozenset({"QUEUING", "PROCESSING"})
 _FAILED = frozenset({"FAILED", "CANCELED"})
-_FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 2.0, 1.6, 60.0
 _STARTS = 2
 _DOWNLOADS = 3
 
@@ -48,23 +48,21 @@ class Reports:
         return task
 
     async def _succeeds(self, task: str, account: str) -> bool:
-        waited, wait = 0.0, _FIRST_WAIT
-        status: object = "not seen yet"
         query = {"advertiser_id": account, "task_id": task}
-        while waited < self._max_seconds:
-            status = (await get(self._client, "report/task/check/", query, account=account)).get("status")
+        report = f"account {account}: report {task}"
+
+        async def look() -> Progress:
+            status = str((await get(self._client, "report/task/check/", query, account=account)).get("status"))
             if status == "SUCCESS":
-                return True
+                return status, True
             if status in _FAILED:
-                return False
+                return status, False
             if status not in _WAITING:
-                raise MalformedError(f"account {account}: report {task} is in an unknown state: {status}", "tiktok")
-            await self._client.sleep(wait)
-            waited += wait
-            wait = min(wait * _GROWTH, _LONGEST_WAIT)
-        raise ReportFailedError(
-            f"account {account}: report {task} is still '{status}' after {waited:.0f} s; run the day again later",
-            "tiktok",
+                raise MalformedError(f"{report} is in an unknown state: {status}", "tiktok")
+            return status, None
+
+        return await ends_well(
+            look, sleep=self._client.sleep, max_seconds=self._max_seconds, report=report, platform="tiktok"
         )
 
     async def _download(self, task: str, params: Mapping[str, object], account: str, least: int) -> list[object]:
