@@ -4,7 +4,7 @@ A row that cannot be trusted is quarantined, never repaired: text for a number, 
 second version of a row. How a row is read is the platform's: a parser that raises WireError.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 
 from stakazo_pipelines.platforms.port import (
@@ -96,16 +96,6 @@ def asked_days(query: InsightsQuery) -> Mapping[str, date]:
     """The days of a query by their ISO text, to look up what a row says."""
     span = (query.until - query.since).days + 1
     return {(day := query.since + timedelta(offset)).isoformat(): day for offset in range(span)}
-
-
-def partition(since: date, until: date, width: int) -> Sequence[tuple[date, date]]:
-    """`since`..`until` (inclusive) cut into spans of at most `width` days, in order, without gap or overlap."""
-    spans = []
-    while since <= until:
-        end = min(since + timedelta(width - 1), until)
-        spans.append((since, end))
-        since = end + timedelta(1)
-    return spans
 
 
 def _entity_of(row: InsightRow) -> str | None:

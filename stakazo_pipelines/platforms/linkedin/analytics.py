@@ -6,8 +6,10 @@ fields; more metrics are asked for in parts.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 
 from stakazo_pipelines.errors import RejectedError, TooMuchDataError
+from stakazo_pipelines.platforms.guards import check_query
 from stakazo_pipelines.platforms.http import ApiClient, ApiRequest
 from stakazo_pipelines.platforms.linkedin import restli, urns
 from stakazo_pipelines.platforms.linkedin.accounts import confirm
@@ -24,7 +26,7 @@ from stakazo_pipelines.platforms.linkedin.fields import (
 from stakazo_pipelines.platforms.linkedin.finders import elements
 from stakazo_pipelines.platforms.linkedin.rows import collector, joined, pivot_numbers
 from stakazo_pipelines.platforms.port import Account, InsightsQuery, InsightsResult
-from stakazo_pipelines.platforms.rows import partition
+from stakazo_pipelines.platforms.spans import Widths, partition
 from stakazo_pipelines.vocabulary import Level
 
 MOST_ROWS = 15_000
@@ -38,15 +40,13 @@ class InsightsReader:
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
-        self._widths: dict[tuple[object, ...], int] = {}
+        self._widths = Widths()
 
     async def read(self, query: InsightsQuery) -> InsightsResult:
         """Every row, each once. Raises RejectedError for a query LinkedIn cannot answer, PermissionDeniedError, …"""
         _check(query)
-        kind = (query.account.id, query.level, query.breakdowns)
-        width = self._widths.get(kind, LONGEST_SPAN)
         rows: list[object] = []
-        for since, until in partition(query.since, query.until, width):
+        for since, until in self._widths.spans(query, longest=LONGEST_SPAN):
             rows += await self._span(query, since, until)
         if not rows:
             await confirm(self._client, query.account)
@@ -63,13 +63,7 @@ class InsightsReader:
                 raise
         if since == until:
             return await self._by_parts(query, since, await self._delivering(query, since))
-        half = ((until - since).days + 2) // 2
-        rows: list[object] = []
-        for part_since, part_until in partition(since, until, half):
-            rows += await self._span(query, part_since, part_until)
-        kind = (query.account.id, query.level, query.breakdowns)
-        self._widths[kind] = min(half, self._widths.get(kind, half))
-        return rows
+        return await self._widths.in_halves(query, since, until, partial(self._span, query))
 
     async def _by_parts(self, query: InsightsQuery, day: date, values: Sequence[str]) -> list[object]:
         """A day's rows, asked for by some of its campaigns (or groups) at a time."""
@@ -161,10 +155,7 @@ def _request(params: Mapping[str, restli.Value], account: Account, fields: Seque
 
 def _check(query: InsightsQuery) -> None:
     """Raises RejectedError."""
-    if query.level not in PIVOTS:
-        raise RejectedError(f"there are no insights at level {query.level}", "linkedin")
-    if query.since > query.until:
-        raise RejectedError(f"the range ends before it begins: {query.since}..{query.until}", "linkedin")
+    check_query(query, PIVOTS, "linkedin")
     strange = [breakdown for breakdown in query.breakdowns if breakdown not in BREAKDOWNS]
     if strange or len(query.breakdowns) > 1:
         names = ", ".join(query.breakdowns)

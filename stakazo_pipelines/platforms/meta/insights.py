@@ -5,8 +5,10 @@ The width that worked is kept per account and kind of query, so that the next ra
 
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 
-from stakazo_pipelines.errors import RejectedError, ReportFailedError, TooMuchDataError, TransientError
+from stakazo_pipelines.errors import ReportFailedError, TooMuchDataError, TransientError
+from stakazo_pipelines.platforms.guards import check_query
 from stakazo_pipelines.platforms.http import ApiClient
 from stakazo_pipelines.platforms.meta.edges import LIMITS, is_too_much, read_edge
 from stakazo_pipelines.platforms.meta.fields import (
@@ -19,7 +21,7 @@ from stakazo_pipelines.platforms.meta.fields import (
 from stakazo_pipelines.platforms.meta.reports import Reports
 from stakazo_pipelines.platforms.meta.rows import collector
 from stakazo_pipelines.platforms.port import InsightsQuery, InsightsResult
-from stakazo_pipelines.platforms.rows import partition
+from stakazo_pipelines.platforms.spans import Widths
 from stakazo_pipelines.platforms.wire import to_form
 from stakazo_pipelines.vocabulary import Level
 
@@ -30,19 +32,14 @@ class InsightsReader:
     def __init__(self, client: ApiClient, *, max_report_seconds: float) -> None:
         self._client = client
         self._reports = Reports(client, max_seconds=max_report_seconds)
-        self._widths: dict[tuple[str, Level, tuple[str, ...]], int] = {}
+        self._widths = Widths()
 
     async def read(self, query: InsightsQuery) -> InsightsResult:
         """Every row, each once. Raises RejectedError for a query Meta cannot answer, ReportFailedError, …"""
-        if query.level not in INSIGHT_LEVELS:
-            raise RejectedError(f"there are no insights at level {query.level}", "meta")
-        if query.since > query.until:
-            raise RejectedError(f"the range ends before it begins: {query.since}..{query.until}", "meta")
+        check_query(query, INSIGHT_LEVELS, "meta")
         check_breakdowns(query.breakdowns)
-        kind = (query.account.id, query.level, query.breakdowns)
-        width = self._widths.get(kind, (query.until - query.since).days + 1)
         rows = collector(query)
-        for since, until in partition(query.since, query.until, width):
+        for since, until in self._widths.spans(query):
             rows.add(await self._span(query, since, until))
         return rows.result()
 
@@ -56,13 +53,7 @@ class InsightsReader:
                 raise
         if since == until:
             return await self._single_day(path, query, since)
-        half = ((until - since).days + 2) // 2
-        rows: list[object] = []
-        for part_since, part_until in partition(since, until, half):
-            rows += await self._span(query, part_since, part_until)
-        kind = (query.account.id, query.level, query.breakdowns)
-        self._widths[kind] = min(half, self._widths.get(kind, half))
-        return rows
+        return await self._widths.in_halves(query, since, until, partial(self._span, query))
 
     async def _sync(self, path: str, query: InsightsQuery, since: date, until: date) -> list[object]:
         params = insight_params(query, since, until)

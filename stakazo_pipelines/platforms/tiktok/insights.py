@@ -6,10 +6,11 @@ An asynchronous report that fails twice is asked for in halves, down to a day.
 from collections.abc import Mapping
 from datetime import date
 
-from stakazo_pipelines.errors import RejectedError, ReportFailedError, TooMuchDataError
+from stakazo_pipelines.errors import ReportFailedError, TooMuchDataError
+from stakazo_pipelines.platforms.guards import check_query
 from stakazo_pipelines.platforms.http import ApiClient
 from stakazo_pipelines.platforms.port import Breakdown, InsightsQuery, InsightsResult
-from stakazo_pipelines.platforms.rows import partition
+from stakazo_pipelines.platforms.spans import halves, partition
 from stakazo_pipelines.platforms.tiktok.calls import TooLongError, read_list
 from stakazo_pipelines.platforms.tiktok.fields import (
     ALL,
@@ -37,10 +38,7 @@ class InsightsReader:
 
     async def read(self, query: InsightsQuery) -> InsightsResult:
         """Every row, each once. Raises RejectedError for a query TikTok cannot answer, ReportFailedError, …"""
-        if query.level not in DATA_LEVELS:
-            raise RejectedError(f"there are no insights at level {query.level}", "tiktok")
-        if query.since > query.until:
-            raise RejectedError(f"the range ends before it begins: {query.since}..{query.until}", "tiktok")
+        check_query(query, DATA_LEVELS, "tiktok")
         check_breakdowns(query.breakdowns)
         rows = collector(query)
         width = HOURLY_DAYS if Breakdown.HOUR in query.breakdowns else DAYS
@@ -69,9 +67,8 @@ class InsightsReader:
             raise ReportFailedError(
                 f"account {account}: the report of {since} at level {query.level} failed twice; try it later", "tiktok"
             )
-        half = ((until - since).days + 2) // 2
         rows: list[object] = []
-        for part_since, part_until in partition(since, until, half):
+        for part_since, part_until in halves(since, until):
             rows += await self._span(query, part_since, part_until)
         return rows
 

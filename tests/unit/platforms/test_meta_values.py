@@ -18,7 +18,7 @@ from stakazo_pipelines.platforms.meta.money import (
     to_wire,
 )
 from stakazo_pipelines.platforms.port import EntityChange
-from stakazo_pipelines.platforms.rows import partition
+from stakazo_pipelines.platforms.spans import partition
 from stakazo_pipelines.platforms.wire import WireError, amount, count, ident, instant
 from stakazo_pipelines.vocabulary import Level
 
