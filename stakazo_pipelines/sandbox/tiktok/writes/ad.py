@@ -36,11 +36,7 @@ class Ads:
         self._directory, self._library = directory, library
 
     def create(self, call: Call) -> Answer:
-        params = call.params
-        params.require("advertiser_id", "adgroup_id", "creatives")
-        account = self._directory.account(params.text("advertiser_id"))
-        group: AdGroup = existing(self._directory, account, "ad_group", params.text("adgroup_id"))
-        items = params.objects("creatives", most=MAX_CREATIVES)
+        account, group, items = self._addressed(call.params)
         live = len(self._directory.ads_of(group))
         if live + len(items) > MAX_ADS:
             raise TikTokError(40502, f"The number of ads in ad group {group.id} exceeds the limit of {MAX_ADS}.")
@@ -55,12 +51,8 @@ class Ads:
         return partial_success({"ad_ids": [row["ad_id"] for row in rows], "creatives": rows}, errors)
 
     def update(self, call: Call) -> Answer:
-        params = call.params
-        params.require("advertiser_id", "adgroup_id", "creatives")
-        account = self._directory.account(params.text("advertiser_id"))
-        group: AdGroup = existing(self._directory, account, "ad_group", params.text("adgroup_id"))
-        items = params.objects("creatives", most=MAX_CREATIVES)
-        patch = params.boolean("patch_update")
+        account, group, items = self._addressed(call.params)
+        patch = call.params.boolean("patch_update")
         wanted = [self._changed(item, account, group, patch=patch) for item in items]
         fate, failed = fate_of(call.draw, update=True), failing(call.draw, len(items))
         rows, errors = [], []
@@ -70,6 +62,13 @@ class Ads:
                 continue
             rows.append(self._rewrite(fate, ad, name, shown))
         return partial_success({"ad_ids": [row["ad_id"] for row in rows], "creatives": rows}, errors)
+
+    def _addressed(self, params: Params) -> tuple[Account, AdGroup, list[Params]]:
+        """Whose ads these are, the ad group they stand in, and each ad's own parameters."""
+        params.require("advertiser_id", "adgroup_id", "creatives")
+        account = self._directory.account(params.text("advertiser_id"))
+        group: AdGroup = existing(self._directory, account, "ad_group", params.text("adgroup_id"))
+        return account, group, params.objects("creatives", most=MAX_CREATIVES)
 
     # One ad -----------------------------------------------------------------------------------------------------
 

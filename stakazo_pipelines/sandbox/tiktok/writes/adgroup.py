@@ -20,7 +20,13 @@ from stakazo_pipelines.sandbox.tiktok.reading import (
     targeting_row,
 )
 from stakazo_pipelines.sandbox.tiktok.writes import terms
-from stakazo_pipelines.sandbox.tiktok.writes.budgets import BudgetRules, held, scheduled_days
+from stakazo_pipelines.sandbox.tiktok.writes.budgets import (
+    BudgetRules,
+    budgeted_days,
+    held,
+    scheduled_days,
+    sells_in_store,
+)
 from stakazo_pipelines.sandbox.tiktok.writes.common import checked_name, initial_status, same_or_absent
 from stakazo_pipelines.sandbox.tiktok.writes.making import create, existing, fate_of, update
 from stakazo_pipelines.sandbox.tiktok.writes.requests import RequestIds
@@ -118,7 +124,7 @@ class AdGroups:
                 raise invalid("budget_mode: BUDGET_MODE_TOTAL is not supported in a campaign with BUDGET_MODE_DAY.")
             days = scheduled_days(start or self._directory.now, end)
         budget = self._rules.read(params, account)
-        self._rules.check_range(budget, account, "ad_group", store_sales=_store_sales(campaign), days=days)
+        self._rules.check_range(budget, account, "ad_group", store_sales=sells_in_store(campaign.native), days=days)
         return held(mode, budget)
 
     def _new_budget(self, params: Params, account: Account, group: AdGroup, campaign: Campaign) -> int | None:
@@ -128,13 +134,11 @@ class AdGroups:
         budget = self._rules.read(params, account)
         if budget in (group.daily_budget, group.lifetime_budget):
             return None
-        lifetime = group.lifetime_budget is not None
-        days = 1
-        if lifetime and group.end_time is not None:
-            days = scheduled_days(group.start_time or group.created_at, group.end_time)
         self._rules.check_unlocked(account)
-        self._rules.check_range(budget, account, "ad_group", store_sales=_store_sales(campaign), days=days)
-        self._rules.check_spent(group, budget, lifetime=lifetime)
+        self._rules.check_range(
+            budget, account, "ad_group", store_sales=sells_in_store(campaign.native), days=budgeted_days(group)
+        )
+        self._rules.check_spent(group, budget, lifetime=group.lifetime_budget is not None)
         return budget
 
     def _schedule(self, params: Params, group: AdGroup | None) -> tuple[datetime | None, datetime | None]:
@@ -161,7 +165,3 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
     """Targeting without what is only a default."""
     defaults = {"gender": "GENDER_UNLIMITED", "auto_targeting_enabled": False}
     return {name: value for name, value in row.items() if value is not None and defaults.get(name, ...) != value}
-
-
-def _store_sales(campaign: Campaign) -> bool:
-    return campaign.native.get("campaign_product_source") in ("STORE", "SHOWCASE")

@@ -1,5 +1,6 @@
 """Budget rules: precision, range by currency, 105 % of what is spent, and which level and mode may hold a budget."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,6 +53,18 @@ class BudgetRules:
 def held(mode: str, budget: int) -> dict[str, Any]:
     """World fields of a budget of a mode."""
     return {"daily_budget" if mode in DAILY_MODES else "lifetime_budget": budget}
+
+
+def sells_in_store(campaign_native: Mapping[str, Any]) -> bool:
+    """Campaigns for TikTok Shop, whose smallest budgets are lower."""
+    return campaign_native.get("campaign_product_source") in ("STORE", "SHOWCASE")
+
+
+def budgeted_days(group: AdGroup) -> int:
+    """Days that the budget of an ad group is for: those of its schedule where it is a lifetime budget, else one."""
+    if group.lifetime_budget is None or group.end_time is None:
+        return 1
+    return scheduled_days(group.start_time or group.created_at, group.end_time)
 
 
 def scheduled_days(start: datetime, end: datetime) -> int:

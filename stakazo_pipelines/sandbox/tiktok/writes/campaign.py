@@ -8,7 +8,7 @@ from stakazo_pipelines.sandbox.tiktok.directory import Directory
 from stakazo_pipelines.sandbox.tiktok.errors import invalid
 from stakazo_pipelines.sandbox.tiktok.params import Params
 from stakazo_pipelines.sandbox.tiktok.reading import CAMPAIGN_EXTRAS, campaign_budget_mode, campaign_row
-from stakazo_pipelines.sandbox.tiktok.writes.budgets import BudgetRules, held
+from stakazo_pipelines.sandbox.tiktok.writes.budgets import BudgetRules, held, sells_in_store
 from stakazo_pipelines.sandbox.tiktok.writes.common import checked_name, initial_status, same_or_absent
 from stakazo_pipelines.sandbox.tiktok.writes.making import create, existing, fate_of, update
 from stakazo_pipelines.sandbox.tiktok.writes.requests import RequestIds
@@ -81,7 +81,7 @@ class Campaigns:
         if mode == "BUDGET_MODE_DYNAMIC_DAILY_BUDGET" and not optimised:
             raise invalid("budget_mode: BUDGET_MODE_DYNAMIC_DAILY_BUDGET needs budget_optimize_on.")
         budget = self._rules.read(params, account)
-        self._rules.check_range(budget, account, "campaign", store_sales=_store_sales(native))
+        self._rules.check_range(budget, account, "campaign", store_sales=sells_in_store(native))
         if optimised:
             return held(mode, budget)
         native["cap"] = budget
@@ -99,13 +99,9 @@ class Campaigns:
         before = campaign.daily_budget or campaign.lifetime_budget if optimised else campaign.native.get("cap")
         if budget == before:
             return
-        self._rules.check_range(budget, account, "campaign", store_sales=_store_sales(campaign.native))
+        self._rules.check_range(budget, account, "campaign", store_sales=sells_in_store(campaign.native))
         self._rules.check_spent(campaign, budget, lifetime=mode not in words.DAILY_MODES)
         if optimised:
             changes.update(held(mode, budget))
         else:
             native["cap"] = budget
-
-
-def _store_sales(native: dict[str, Any]) -> bool:
-    return native.get("campaign_product_source") in ("STORE", "SHOWCASE")

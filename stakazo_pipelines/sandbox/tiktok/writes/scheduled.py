@@ -8,7 +8,7 @@ from stakazo_pipelines.sandbox.tiktok.call import Answer, Call, failing, partial
 from stakazo_pipelines.sandbox.tiktok.directory import Directory
 from stakazo_pipelines.sandbox.tiktok.errors import invalid
 from stakazo_pipelines.sandbox.tiktok.params import Params
-from stakazo_pipelines.sandbox.tiktok.writes.budgets import BudgetRules, scheduled_days
+from stakazo_pipelines.sandbox.tiktok.writes.budgets import BudgetRules, budgeted_days, sells_in_store
 from stakazo_pipelines.sandbox.tiktok.writes.making import existing, fate_of, update
 from stakazo_pipelines.sandbox.world import Account, AdGroup
 
@@ -57,11 +57,9 @@ class BudgetUpdates:
             kind = "lifetime budgets" if name == "budget" else "daily budgets"
             raise invalid(f"{name}: Supported for {kind} only.")
         budget = self._rules.read(item, account, name)
-        days = (
-            scheduled_days(group.start_time or group.created_at, group.end_time) if lifetime and group.end_time else 1
+        self._rules.check_range(
+            budget, account, "ad_group", store_sales=sells_in_store(campaign.native), days=budgeted_days(group)
         )
-        store_sales = campaign.native.get("campaign_product_source") in ("STORE", "SHOWCASE")
-        self._rules.check_range(budget, account, "ad_group", store_sales=store_sales, days=days)
         if lifetime:
             self._rules.check_spent(group, budget, lifetime=True)
         return group, budget
