@@ -13,7 +13,7 @@ from stakazo_pipelines.cycle.portfolio import worth_for
 from stakazo_pipelines.decisions.arbiter import arbitrate
 from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decision, EntityRef, Gain, Module
 from stakazo_pipelines.decisions.record import current_holds, current_stops, last_switches, record_decisions
-from stakazo_pipelines.errors import PlatformError, PublishError, UnfundedError
+from stakazo_pipelines.errors import NotFoundError, PlatformError, PublishError, UnfundedError
 from stakazo_pipelines.ingest import LAST_ZONE, last_complete_day
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations import Operations
@@ -26,9 +26,10 @@ from stakazo_pipelines.publishing.funding import grows
 from stakazo_pipelines.publishing.plan import ChangePlan, build_plan
 from stakazo_pipelines.publishing.publisher import Publisher
 from stakazo_pipelines.publishing.store import PlanResult, result_of
-from stakazo_pipelines.vocabulary import Level
+from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 _UNLISTED = "the platform no longer lists it"
+_GONE = frozenset({EntityStatus.ARCHIVED, EntityStatus.DELETED})
 RULE = "equal marginal returns"
 _INPUTS = ("roas", "roas_low", "roas_high", "marginal_roas", "marginal_roas_low", "marginal_roas_high")
 
@@ -37,6 +38,7 @@ _INPUTS = ("roas", "roas_low", "roas_high", "marginal_roas", "marginal_roas_low"
 class PublishReport:
     """What became of each account of one platform: plans by account, and accounts that failed or were left alone.
 
+    failed: also accounts whose plan (among `plans`) had to leave out an entity that could not be read.
     waiting: accounts whose total would grow, whose plan (among `plans`, still approved) waits for cuts in others.
     """
 
@@ -105,6 +107,8 @@ async def publish_day(
         worth = None if rates is None else worth_for(policy, rates, platform.name, account, day)
         try:
             plan = await _planned(publisher, platform, account, decisions, day, worth)
+            if lost := await _unread(platform, account, plan):
+                report.failed[account.id] = f"not changed: {'; '.join(lost)}"
             proposed = publisher.propose(plan)
             if proposed.status is not PlanStatus.APPROVED:
                 report.plans.append(proposed)
@@ -222,6 +226,22 @@ async def _planned(
     return build_plan(
         platform=platform.name, account=account, as_of=day, decisions=decisions, observed=observed, worth=worth
     )
+
+
+async def _unread(platform: AdPlatform, account: Account, plan: ChangePlan) -> list[str]:
+    """What the plan left out because the platform did not list it, though it is there or cannot be read."""
+    found: list[str] = []
+    for entity in (skipped.entity for skipped in plan.skipped if not skipped.listed):
+        try:
+            held = await platform.read(account, entity.level, entity.id)
+        except NotFoundError:
+            continue
+        except PlatformError as error:
+            found.append(f"{entity} ({error})")
+            continue
+        if held.status not in _GONE:
+            found.append(f"{entity} (it was not listed, though it is there)")
+    return found
 
 
 def _candidates(allocations: pl.DataFrame, policy: Policy) -> list[Candidate]:

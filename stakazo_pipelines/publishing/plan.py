@@ -73,10 +73,11 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A decision that the plan leaves out, and why."""
+    """A decision that the plan leaves out, and why; `listed`: whether the platform showed the entity."""
 
     entity: EntityRef
     reason: str
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def _change(
 ) -> PlannedChange | Skipped | None:
     ref = candidate.entity
     if entity is None:
-        return Skipped(ref, "the platform no longer lists it")
+        return Skipped(ref, "the platform no longer lists it", listed=False)
     gain = candidate.gain.mean if candidate.gain else None
     if candidate.kind is not ActionKind.SET_BUDGET:
         if entity.status is candidate.after:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from stakazo_pipelines.cycle.changes import decide, publish_day
 from stakazo_pipelines.decisions.candidate import Outcome
 from stakazo_pipelines.decisions.recall import decisions_of
-from stakazo_pipelines.errors import PermissionDeniedError
+from stakazo_pipelines.errors import MalformedError, NotFoundError, PermissionDeniedError
 from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations import PlanStatus, controls, open_operations
 from stakazo_pipelines.operations.tables import DecisionRow
@@ -50,6 +50,7 @@ class FakePlatform:
         self._accounts = accounts
         self._denied = denied
         self.held = {f"{one.id}-g{n}": Decimal(100) for one in accounts for n in (1, 2)}
+        self.unlisted: dict[str, Exception | None] = {}
         self.writes: list[EntityChange] = []
 
     async def accounts(self) -> Sequence[Account]:
@@ -59,9 +60,13 @@ class FakePlatform:
         if account.id == self._denied:
             raise PermissionDeniedError("not yours", "meta", "200")
         groups = [self._entity(account, name) for name in self.held if name.startswith(account.id)]
+        groups = [group for group in groups if group.id not in self.unlisted]
         return EntitiesResult(groups if level is Level.AD_GROUP else ())
 
     async def read(self, account: Account, _level: Level, entity_id: str) -> Entity:
+        error = self.unlisted.get(entity_id)
+        if error is not None:
+            raise error
         return self._entity(account, entity_id)
 
     async def update(self, _account: Account, changes: Sequence[EntityChange]) -> Sequence[WriteOutcome]:
@@ -173,6 +178,23 @@ def test_an_account_that_the_platform_does_not_list_is_told_with_its_changes_unm
     report = publish(FakePlatform(account("1")), proposals("1", "2"))
     assert report.failed == {"2": "the platform no longer lists it"}
     assert [plan.account_id for plan in report.plans] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (None, {"1": "not changed: meta/1 ad_group 1-g1 (it was not listed, though it is there)"}),
+        (MalformedError("no budget", "meta"), {"1": "not changed: meta/1 ad_group 1-g1 (no budget (meta))"}),
+        (NotFoundError("no such ad set", "meta"), {}),
+    ],
+)
+def test_a_decided_entity_that_cannot_be_read_is_told_with_its_change_unmade_unless_it_is_gone(publish, found, told):
+    platform = FakePlatform(account("1"))
+    platform.unlisted = {"1-g1": found}
+    report = publish(platform, proposals("1"))
+    assert report.failed == told
+    assert [plan.status for plan in report.plans] == [PlanStatus.VERIFIED]
+    assert platform.held == {"1-g1": Decimal(100), "1-g2": Decimal(90)}
 
 
 def test_the_same_day_published_again_writes_nothing_more(publish):
