@@ -26,6 +26,7 @@ from stakazo_pipelines.platforms.port import (
     AdPlatform,
     Budget,
     BudgetPeriod,
+    EntityChange,
     EntityDraft,
     InsightsQuery,
     MediaKind,
@@ -181,6 +182,15 @@ class Bench:
                 await platform.aclose()
 
         return asyncio.run(main())
+
+    def outcome(self, change: EntityChange) -> Any:
+        """What becomes of one change."""
+
+        async def use(platform: Any, account: Any) -> Any:
+            (outcome,) = await platform.update(account, [change])
+            return outcome
+
+        return self.run(use)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

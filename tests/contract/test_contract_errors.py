@@ -65,12 +65,7 @@ def test_a_list_that_stays_wrong_ends_in_its_class(bench, kind):
 def test_a_write_whose_answer_is_lost_is_sent_once_and_unknown(bench, kind):
     group = bench.holder()
     bench.fault(kind, method="POST")
-
-    async def use(platform, account):
-        (outcome,) = await platform.update(account, [change_of(group)])
-        return outcome
-
-    outcome = bench.run(use)
+    outcome = bench.outcome(change_of(group))
     assert type(outcome.error) is UnknownOutcomeError
     assert sum(write.id == group.id for write in bench.writes) <= 1
 
@@ -79,12 +74,7 @@ def test_a_write_whose_answer_is_lost_is_sent_once_and_unknown(bench, kind):
 def test_a_write_that_was_refused_at_the_door_is_not_made(bench, kind):
     group = bench.holder()
     bench.fault(kind, method="POST")
-
-    async def use(platform, account):
-        (outcome,) = await platform.update(account, [change_of(group)])
-        return outcome
-
-    assert type(bench.run(use).error) is NOT_MADE[kind]
+    assert type(bench.outcome(change_of(group)).error) is NOT_MADE[kind]
     assert bench.writes == []
 
 
@@ -140,12 +130,8 @@ def test_an_invalid_parameter_is_rejected_and_not_repeated(bench):
 def test_a_budget_below_the_floor_is_rejected_with_the_platforms_words(bench):
     group = bench.holder()
     penny = Budget(Money(group.budget.money.amount / 10**6, group.budget.money.currency), BudgetPeriod.DAILY)
-
-    async def use(platform, account):
-        (outcome,) = await platform.update(account, [EntityChange(Level.AD_GROUP, group.id, account.id, budget=penny)])
-        return outcome
-
-    assert type(bench.run(use).error) is RejectedError
+    change = EntityChange(Level.AD_GROUP, group.id, group.account_id, budget=penny)
+    assert type(bench.outcome(change).error) is RejectedError
     assert bench.writes == []
 
 
