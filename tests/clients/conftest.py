@@ -3,7 +3,6 @@
 The server is a process of its own, as a user's would be; `control` speaks to the sandbox's own endpoints.
 """
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -14,10 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from stakazo_pipelines.sandbox.world import WorldConfig
+from stakazo_pipelines.sandbox.world import PLATFORMS, WorldConfig
 
 TOKEN = "EAAclientsTOKEN0123456789"
-PLATFORMS = ("meta", "tiktok", "linkedin")
 SERVE = """
 import json, sys
 from stakazo_pipelines.sandbox.server import serve
@@ -78,8 +76,6 @@ class Control:
 
 
 def small_world() -> WorldConfig:
-    named = {field.name for field in dataclasses.fields(WorldConfig)}
-    more = {"platforms": PLATFORMS} if "platforms" in named else {}
     return WorldConfig(
         seed=11,
         history_days=45,
@@ -88,7 +84,7 @@ def small_world() -> WorldConfig:
         ad_groups=42,
         ads=120,
         today_limit=datetime(2026, 9, 1, tzinfo=UTC),
-        **more,
+        platforms=PLATFORMS,
     )
 
 
