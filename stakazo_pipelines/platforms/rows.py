@@ -4,10 +4,12 @@ A row that cannot be trusted is quarantined, never repaired: text for a number, 
 second version of a row. How a row is read is the platform's: a parser that raises WireError.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 
 from stakazo_pipelines.platforms.port import (
+    Account,
     EntitiesResult,
     Entity,
     InsightRow,
@@ -18,6 +20,7 @@ from stakazo_pipelines.platforms.port import (
 from stakazo_pipelines.platforms.wire import WireError
 from stakazo_pipelines.vocabulary import Level
 
+_LOG = logging.getLogger(__name__)
 _Key = tuple[date, str | None, tuple[str, ...]]
 
 
@@ -67,6 +70,17 @@ class RowCollector:
 
     def _reject(self, reason: str, field: str, native: object) -> None:
         self._quarantined.append(Quarantined(reason, field, native, self._where))
+
+
+def collect_accounts(rows: Iterable[object], parse: Callable[[Mapping[str, object]], Account]) -> list[Account]:
+    """Every account that can be read; of another one not even the id is known, so it can only be logged."""
+    accounts = []
+    for row in rows:
+        try:
+            accounts.append(parse(row if isinstance(row, dict) else {}))
+        except WireError as error:
+            _LOG.error("an ad account is left out, its %s cannot be read: %s", error.field, error.reason)
+    return accounts
 
 
 def collect_entities(

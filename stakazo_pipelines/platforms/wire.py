@@ -4,14 +4,18 @@ Numbers arrive as strings, sometimes as real numbers; both are read. Every failu
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+from stakazo_pipelines.errors import MalformedError
 
 LARGEST = Decimal(10) ** 12  # what the lake's Decimal(18, 6) can hold
 _DIGITS = 18  # of a count; what an Int64 holds for sure
 _MICRO = Decimal("0.000001")
+T = TypeVar("T")
 
 
 class WireError(Exception):
@@ -21,6 +25,15 @@ class WireError(Exception):
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
+
+
+def trusted(parse: Callable[[], T], what: str, platform: str) -> T:
+    """What `parse` reads of the one object asked for. Raises MalformedError where it raises WireError."""
+    try:
+        return parse()
+    except WireError as error:
+        unreadable = MalformedError(f"{what}: {error.field}: {error.reason}", platform)
+    raise unreadable
 
 
 def ident(row: Mapping[str, object], field: str) -> str:
@@ -98,13 +111,13 @@ def to_form(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def known_zone(name: str) -> bool:
-    """Whether the time-zone database has a zone of this name."""
+def zone_problem(name: str) -> str:
+    """Why report days of this time zone cannot be placed; "" for a zone that the time-zone database has."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # not found; not a key at all; a folder of the database
-        return False
-    return True
+        return f"unknown time zone {name!r}: its report days cannot be placed"
+    return ""
 
 
 def _shown(value: object) -> str:

@@ -4,7 +4,6 @@ LinkedIn answers a report that the token may not see with an empty list, so an e
 account that the search for accounts shows.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 
 from stakazo_pipelines.errors import PermissionDeniedError, RejectedError
@@ -13,22 +12,16 @@ from stakazo_pipelines.platforms.linkedin import money, urns
 from stakazo_pipelines.platforms.linkedin.fields import ACCOUNT_PAGE, STATUS_FROM_WIRE
 from stakazo_pipelines.platforms.linkedin.finders import find
 from stakazo_pipelines.platforms.port import Account
-from stakazo_pipelines.platforms.wire import WireError, text
+from stakazo_pipelines.platforms.rows import collect_accounts
+from stakazo_pipelines.platforms.wire import text
 from stakazo_pipelines.vocabulary import EntityStatus
 
-_LOG = logging.getLogger(__name__)
 _PATH = "adAccounts"
 
 
 async def list_accounts(client: ApiClient) -> Sequence[Account]:
     """Every ad account of the token; one that cannot be worked on says why in `problem`."""
-    accounts = []
-    for row in await find(client, _PATH, {"q": "search"}, page_size=ACCOUNT_PAGE):
-        try:
-            accounts.append(parse_account(row if isinstance(row, dict) else {}))
-        except WireError as error:
-            _LOG.error("an ad account is left out, its %s cannot be read: %s", error.field, error.reason)
-    return accounts
+    return collect_accounts(await find(client, _PATH, {"q": "search"}, page_size=ACCOUNT_PAGE), parse_account)
 
 
 async def confirm(client: ApiClient, account: Account) -> None:

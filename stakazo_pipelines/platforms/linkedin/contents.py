@@ -4,15 +4,16 @@ The port knows a post by its number only; whether it is a `share` or a `ugcPost`
 """
 
 from collections.abc import Mapping
+from functools import partial
 
-from stakazo_pipelines.errors import MalformedError, NotFoundError
+from stakazo_pipelines.errors import NotFoundError
 from stakazo_pipelines.platforms.http import ApiClient
 from stakazo_pipelines.platforms.linkedin import restli, urns
 from stakazo_pipelines.platforms.linkedin.entities import parse_content, parse_post
 from stakazo_pipelines.platforms.linkedin.fields import RESOURCES, collection
 from stakazo_pipelines.platforms.linkedin.finders import find, find_counted, get_one
 from stakazo_pipelines.platforms.port import Account, Entity
-from stakazo_pipelines.platforms.wire import WireError
+from stakazo_pipelines.platforms.wire import trusted
 from stakazo_pipelines.vocabulary import Level
 
 POSTS = "posts"
@@ -42,21 +43,17 @@ class Contents:
             page_size=RESOURCES[Level.AD].page_size,
             account=account.id,
         )
-        try:
-            for ad in ads:
-                if isinstance(ad, dict):
-                    return parse_content(ad, account)
-            for candidate in candidates:
-                try:
-                    post = await get_one(self._client, f"{POSTS}/{restli.encode(candidate)}", account=account.id)
-                except NotFoundError:
-                    continue
-                return parse_post(post, account)
-        except WireError as error:
-            problem = f"account {account.id}: creative {creative_id}: {error.field}: {error.reason}"
-        else:
-            raise NotFoundError(f"account {account.id}: no post {creative_id}", "linkedin")
-        raise MalformedError(problem, "linkedin")
+        what = f"account {account.id}: creative {creative_id}"
+        shown = next((ad for ad in ads if isinstance(ad, dict)), None)
+        if shown is not None:
+            return trusted(lambda: parse_content(shown, account), what, "linkedin")
+        for candidate in candidates:
+            try:
+                post = await get_one(self._client, f"{POSTS}/{restli.encode(candidate)}", account=account.id)
+            except NotFoundError:
+                continue
+            return trusted(partial(parse_post, post, account), what, "linkedin")
+        raise NotFoundError(f"account {account.id}: no post {creative_id}", "linkedin")
 
     async def named(self, account: Account) -> Mapping[str, str]:
         """Number and name of the posts made for ads of the account."""

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from pydantic import SecretStr
 
-from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.errors import NotFoundError, RejectedError
 from stakazo_pipelines.platforms.adapter import Connection, HttpAdPlatform, below, secret_of
 from stakazo_pipelines.platforms.guards import check_usable
 from stakazo_pipelines.platforms.http import ApiClient, BearerAuth
@@ -44,7 +44,7 @@ from stakazo_pipelines.platforms.port import (
     MediaKind,
     WriteOutcome,
 )
-from stakazo_pipelines.platforms.wire import WireError
+from stakazo_pipelines.platforms.wire import trusted
 from stakazo_pipelines.vocabulary import Level
 
 _WRITTEN = frozenset(RESOURCES)
@@ -104,13 +104,9 @@ class LinkedInAdPlatform(HttpAdPlatform):
             return await self._contents.read(account, entity_id)
         path = f"{collection(account, level)}/{restli.encode(key_of(level, entity_id))}"
         row = await get_one(self._client, path, account=account.id)
-        try:
-            return parse_entity(row, level, account)
-        except WireError as error:
-            unreadable = MalformedError(
-                f"account {account.id}: {level} {entity_id}: {error.field}: {error.reason}", "linkedin"
-            )
-        raise unreadable
+        return trusted(
+            lambda: parse_entity(row, level, account), f"account {account.id}: {level} {entity_id}", self.name
+        )
 
     async def insights(self, query: InsightsQuery) -> InsightsResult:
         """Daily rows; see `InsightsReader`. By country there is no conversions' value (`without_conversions`)."""

@@ -7,7 +7,7 @@ from stakazo_pipelines.platforms.meta.fields import ACCOUNT_STATUS, NATIVE_TYPES
 from stakazo_pipelines.platforms.meta.money import from_wire, minor_units
 from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, EntitiesResult, Entity
 from stakazo_pipelines.platforms.rows import collect_entities
-from stakazo_pipelines.platforms.wire import WireError, count, ident, instant, known_zone, optional_count, text
+from stakazo_pipelines.platforms.wire import WireError, count, ident, instant, optional_count, text, zone_problem
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 _PARENT_FIELD = {Level.AD_GROUP: "campaign_id", Level.AD: "adset_id"}
@@ -20,14 +20,12 @@ def parse_account(row: Mapping[str, object]) -> Account:
     """
     account_id = ident(row, "account_id")
     currency, zone = text(row, "currency"), text(row, "timezone_name")
-    problems = []
+    unknown = ""
     units = 0
     try:
         units = minor_units(currency)
     except RejectedError as error:
-        problems.append(error.message)
-    if not known_zone(zone):
-        problems.append(f"unknown time zone {zone!r}: its report days cannot be placed")
+        unknown = error.message
     floor = optional_count(row, "min_daily_budget")
     return Account(
         id=account_id,
@@ -37,7 +35,7 @@ def parse_account(row: Mapping[str, object]) -> Account:
         minor_units=units,
         status=ACCOUNT_STATUS.get(optional_count(row, "account_status") or 0, EntityStatus.PAUSED),
         min_daily_budget=from_wire(floor, currency=currency) if floor and units else None,
-        problem="; ".join(problems),
+        problem="; ".join(filter(None, (unknown, zone_problem(zone)))),
     )
 
 

@@ -1,6 +1,5 @@
 """`MetaAdPlatform`: the port on Meta. It only composes the readers and writers of this room."""
 
-import logging
 from collections.abc import Sequence
 from typing import Unpack
 
@@ -44,10 +43,9 @@ from stakazo_pipelines.platforms.port import (
     MediaKind,
     WriteOutcome,
 )
-from stakazo_pipelines.platforms.wire import WireError, to_form
+from stakazo_pipelines.platforms.rows import collect_accounts
+from stakazo_pipelines.platforms.wire import to_form, trusted
 from stakazo_pipelines.vocabulary import EntityStatus, Level
-
-_LOG = logging.getLogger(__name__)
 
 
 class MetaAdPlatform(HttpAdPlatform):
@@ -94,13 +92,8 @@ class MetaAdPlatform(HttpAdPlatform):
 
     async def accounts(self) -> Sequence[Account]:
         """Every ad account of the token; one that cannot be worked on says why in `problem`."""
-        accounts = []
-        for row in await list_edge(self._client, "me/adaccounts", {"fields": ACCOUNT_FIELDS}):
-            try:
-                accounts.append(parse_account(row if isinstance(row, dict) else {}))
-            except WireError as error:
-                _LOG.error("an ad account is left out, its %s cannot be read: %s", error.field, error.reason)
-        return accounts
+        rows = await list_edge(self._client, "me/adaccounts", {"fields": ACCOUNT_FIELDS})
+        return collect_accounts(rows, parse_account)
 
     async def entities(self, account: Account, level: Level) -> EntitiesResult:
         """Every entity of the level but deleted ones (Meta lists those never); archived ones too."""
@@ -117,13 +110,9 @@ class MetaAdPlatform(HttpAdPlatform):
         check_usable(account, "meta")
         edge_of(level)
         row = await read_node(self._client, _id(entity_id), ENTITY_FIELDS[level], account=account.id)
-        try:
-            return parse_entity(row, level, account)
-        except WireError as error:
-            unreadable = MalformedError(
-                f"account {account.id}: {level} {entity_id}: {error.field}: {error.reason}", "meta"
-            )
-        raise unreadable
+        return trusted(
+            lambda: parse_entity(row, level, account), f"account {account.id}: {level} {entity_id}", self.name
+        )
 
     async def insights(self, query: InsightsQuery) -> InsightsResult:
         """Daily rows; see `InsightsReader`. By hour no purchases are reported (`capabilities.without_conversions`)."""

@@ -18,7 +18,7 @@ from stakazo_pipelines.platforms.tiktok.fields import (
     STATUS_FROM_WIRE,
 )
 from stakazo_pipelines.platforms.tiktok.money import floors, from_wire, minor_units
-from stakazo_pipelines.platforms.wire import WireError, ident, known_zone, text
+from stakazo_pipelines.platforms.wire import WireError, ident, text, zone_problem
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 # What makes up the content of an ad, besides the media itself; a new ad of the same creative takes it over.
@@ -37,15 +37,13 @@ def parse_account(row: Mapping[str, object]) -> Account:
     account_id = ident(row, "advertiser_id")
     currency = text(row, "currency")
     zone = text(row, "display_timezone") or text(row, "timezone")
-    problems = []
+    unknown = ""
     units, group_floor, campaign_floor = 0, None, None
     try:
         units = minor_units(currency)
         group_floor, campaign_floor = floors(currency)
     except RejectedError as error:
-        problems.append(error.message)
-    if not known_zone(zone):
-        problems.append(f"unknown time zone {zone!r}: its report days cannot be placed")
+        unknown = error.message
     return Account(
         id=account_id,
         name=text(row, "name") or account_id,
@@ -55,7 +53,7 @@ def parse_account(row: Mapping[str, object]) -> Account:
         status=EntityStatus.ACTIVE if text(row, "status") == ACCOUNT_ACTIVE else EntityStatus.PAUSED,
         min_daily_budget=group_floor,
         min_campaign_budget=campaign_floor,
-        problem="; ".join(problems),
+        problem="; ".join(filter(None, (unknown, zone_problem(zone)))),
     )
 
 

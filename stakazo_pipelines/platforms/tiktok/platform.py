@@ -5,7 +5,7 @@ from typing import Unpack
 
 from pydantic import SecretStr
 
-from stakazo_pipelines.errors import MalformedError, NotFoundError, RejectedError
+from stakazo_pipelines.errors import NotFoundError, RejectedError
 from stakazo_pipelines.platforms.adapter import Connection, HttpAdPlatform, below, secret_of
 from stakazo_pipelines.platforms.guards import check_usable
 from stakazo_pipelines.platforms.http import ApiClient, HeaderTokenAuth, RetryRule
@@ -41,7 +41,7 @@ from stakazo_pipelines.platforms.tiktok.files import upload
 from stakazo_pipelines.platforms.tiktok.insights import InsightsReader
 from stakazo_pipelines.platforms.tiktok.together import EntityReads
 from stakazo_pipelines.platforms.tiktok.writer import Writer, settled
-from stakazo_pipelines.platforms.wire import WireError
+from stakazo_pipelines.platforms.wire import trusted
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 _WRITABLE = frozenset(KINDS)
@@ -120,15 +120,12 @@ class TikTokAdPlatform(HttpAdPlatform):
         named = [(row, row.get(kind_of(level).id)) for row in rows if isinstance(row, dict)]
         own = [row for row, name in named if name == entity_id]
         nameless = [row for row, name in named if not isinstance(name, str)]  # parsing will say what is wrong
-        try:
-            found = [parse_entity(row, level, account) for row in own or nameless]
-        except WireError as error:
-            unreadable = MalformedError(
-                f"account {account.id}: {level} {entity_id}: {error.field}: {error.reason}", "tiktok"
-            )
-        else:
-            return _only([one for one in found if one.id == entity_id], account, level, entity_id)
-        raise unreadable
+        found = trusted(
+            lambda: [parse_entity(row, level, account) for row in own or nameless],
+            f"account {account.id}: {level} {entity_id}",
+            self.name,
+        )
+        return _only([one for one in found if one.id == entity_id], account, level, entity_id)
 
     async def insights(self, query: InsightsQuery) -> InsightsResult:
         """Daily rows; see `InsightsReader`."""
