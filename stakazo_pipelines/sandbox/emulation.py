@@ -144,16 +144,10 @@ def write_fate(draw: Draw, *, update: bool) -> Fate:
     return Fate("write_refused" in hits, "write_lost" in hits, hits.get("write_delayed"))
 
 
-def write(kernel: Kernel, draw: Draw, level: Level, entity_id: str, fields: dict[str, Any]) -> bool:
-    """Update an entity now, later or never; False when it is to be refused. Raises WorldError."""
-    fate = write_fate(draw, update=True)
-    if not fate.refused and not fate.lost:
-        carry_out(kernel, fate, level, entity_id, fields)
-    return not fate.refused
-
-
 def carry_out(kernel: Kernel, fate: Fate, level: Level, entity_id: str, fields: dict[str, Any]) -> None:
-    """Make an update that is neither lost nor refused. Raises WorldError."""
+    """Make an update that is not refused: now, later, or never when it is lost. Raises WorldError."""
+    if fate.lost:
+        return
     if fate.late is None:
         kernel.update(level, entity_id, **fields)
         return

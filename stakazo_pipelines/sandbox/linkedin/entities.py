@@ -147,7 +147,7 @@ class Entities:
         fate = write_fate(call.draw, update=True)
         if fate.refused:
             raise refused()
-        if changes and not fate.lost:
+        if changes:
             try:
                 carry_out(self._directory.kernel, fate, resource.level, entity.id, changes)
             except WorldError as error:

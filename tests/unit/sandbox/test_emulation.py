@@ -13,7 +13,16 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from stakazo_pipelines.sandbox.emulation import FrontDesk, Reply, server_error, spoil, turned_page, unmade_id, write
+from stakazo_pipelines.sandbox.emulation import (
+    FrontDesk,
+    Reply,
+    carry_out,
+    server_error,
+    spoil,
+    turned_page,
+    unmade_id,
+    write_fate,
+)
 from stakazo_pipelines.sandbox.faults import Hit
 from stakazo_pipelines.sandbox.kernel import Kernel
 from stakazo_pipelines.sandbox.wire import ConnectionDroppedError
@@ -155,7 +164,10 @@ def test_a_write_happens_now_later_or_never(kernel: Kernel) -> None:
     group = next(iter(kernel.world.ad_groups.values()))
 
     def attempt(name: str, draw: Callable[[str], Sequence[Hit]]) -> bool:
-        return write(kernel, draw, "ad_group", group.id, {"name": name})
+        fate = write_fate(draw, update=True)
+        if not fate.refused:
+            carry_out(kernel, fate, "ad_group", group.id, {"name": name})
+        return not fate.refused
 
     assert attempt("now", drawing("paged"))
     assert group.name == "now"

@@ -37,11 +37,10 @@ def update(directory: Directory, fate: Fate, level: Level, entity: Any, fields: 
     shown = dataclasses.replace(entity, **fields)
     if "native" in fields:
         shown.native = {**entity.native, **fields["native"]}
-    if not fate.lost:
-        try:
-            carry_out(directory.kernel, fate, level, entity.id, fields)
-        except WorldError as error:
-            raise invalid(str(error)) from error
+    try:
+        carry_out(directory.kernel, fate, level, entity.id, fields)
+    except WorldError as error:
+        raise invalid(str(error)) from error
     return shown
 
 
