@@ -3,6 +3,8 @@
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -12,7 +14,7 @@ from rich.table import Table
 from sqlalchemy import ColumnElement, select
 
 from stakazo_pipelines.decisions.candidate import Module
-from stakazo_pipelines.errors import ConfigError, OperationsError
+from stakazo_pipelines.errors import ConfigError, OperationsError, UnfundedError
 from stakazo_pipelines.operations import Operations, controls
 from stakazo_pipelines.operations.journal import events_of
 from stakazo_pipelines.operations.plans import get_plan
@@ -100,14 +102,19 @@ def release(number: Annotated[int, typer.Argument(help="The hold's number, as `h
 
 
 def approve(digest: Annotated[str, typer.Argument(help="The plan's digest, as the plan shows it.")], who: Who) -> None:
-    """Approve the plan of this digest and carry it out."""
+    """Approve the plan of this digest and carry it out, and what was approved before and its cuts now pay for."""
     runtime = Runtime(Settings())
     with runtime.operations() as operations:
         plan = _plan_by(operations, PlanRow.digest == digest)
-        result = asyncio.run(
-            _with_publisher(runtime, operations, plan.platform, lambda publisher: _approve(publisher, digest, who))
-        )
-    _print_result(result)
+        try:
+            result = asyncio.run(
+                _with_publisher(runtime, operations, plan.platform, lambda publisher: _approve(publisher, digest, who))
+            )
+        except UnfundedError as error:
+            typer.echo(f"{error}. Approving a plan that frees money, or `funded_raises`, carries it out.")
+            return
+        _print_result(result)
+        asyncio.run(_publish_waiting(runtime, operations, plan.as_of))
 
 
 def rollback(
@@ -153,6 +160,22 @@ def _plan_by(operations: Operations, which: ColumnElement[bool]) -> PlanRow:
 
 async def _approve(publisher: Publisher, digest: str, who: str) -> PlanResult:
     return await publisher.execute(publisher.approve(digest, who).plan_id)
+
+
+async def _publish_waiting(runtime: Runtime, operations: Operations, day: date) -> None:
+    from stakazo_pipelines.cycle.changes import publish_waiting, waiting_plans  # takes a second: only this needs it
+
+    policy, sandbox = runtime.policy(), runtime.settings.sandbox_url is not None
+    async with AsyncExitStack() as opened:
+        waiting = [name for name in policy.platforms if waiting_plans(operations, policy, name, day)]
+        apis = [await opened.enter_async_context(runtime.platform(name)) for name in waiting]
+        reports = await publish_waiting(apis, operations, policy, day=day, now=runtime.now, sandbox=sandbox)
+    for name, report in reports.items():
+        for result in report.plans:
+            if result.account_id not in report.waiting:
+                _print_result(result)
+        for account, why in {**report.failed, **report.left_alone, **report.waiting}.items():
+            typer.echo(f"{name}/{account}: {why}")
 
 
 async def _with_publisher(

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -13,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
+from typer.testing import CliRunner
 
+from stakazo_pipelines.cli import _app
 from stakazo_pipelines.currency import parse_rates
 from stakazo_pipelines.cycle.changes import decide, publish_day, publish_waiting
 from stakazo_pipelines.errors import RejectedError, TransientError
@@ -29,9 +32,11 @@ from stakazo_pipelines.platforms.port import (
     EntityChange,
     WriteOutcome,
 )
-from stakazo_pipelines.policy import AccountPolicy, Policy, PortfolioPolicy
+from stakazo_pipelines.policy import AccountPolicy, AutonomyPolicy, Policy, PortfolioPolicy
 from stakazo_pipelines.publishing import funding
 from stakazo_pipelines.publishing.publisher import Publisher
+from stakazo_pipelines.runtime import Runtime
+from stakazo_pipelines.settings import Settings
 from stakazo_pipelines.vocabulary import Autonomy, EntityStatus, Level
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -292,6 +297,32 @@ def test_an_approved_plan_that_is_not_paid_for_stays_approved_and_says_so(operat
     assert "have freed 0.00 EUR" in publisher.waits(approved.plan_id)
     with pytest.raises(Exception, match="stays approved and waits for other accounts"):
         asyncio.run(publisher.execute(approved.plan_id))
+
+
+def test_approving_the_cuts_from_the_terminal_carries_out_what_waited_for_them(tmp_path, monkeypatch, shops):
+    meta, tiktok = shops
+
+    @asynccontextmanager
+    async def opened(_runtime, name):
+        yield {"meta": meta, "tiktok": tiktok}[name]
+
+    policy = Policy(autonomy=AutonomyPolicy(live=Autonomy.APPROVE, sandbox=Autonomy.APPROVE))
+    monkeypatch.setenv("STAKAZO_HOME", str(tmp_path))
+    monkeypatch.delenv("STAKAZO_SANDBOX_URL", raising=False)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setattr(Runtime, "platform", opened)
+    monkeypatch.setattr(Runtime, "policy", lambda _: policy)
+    monkeypatch.setattr(Runtime, "now", lambda _: NOW)
+    with Runtime(Settings()).operations() as operations:
+        cycle = Cycle(operations, policy, proposals(meta, a_g1=30), proposals(tiktok, c_g1=-30))
+        (raised,) = (plan for plan in cycle.publish(meta).plans if plan.account_id == "a")
+        (cut,) = cycle.publish(tiktok).plans
+    first = CliRunner().invoke(_app, ["approve", raised.digest, "--who", "ana"])
+    assert (first.exit_code, meta.held["a-g1"].amount) == (0, 100)
+    assert "stays approved and waits for other accounts" in first.output
+    second = CliRunner().invoke(_app, ["approve", cut.digest, "--who", "ana"])
+    assert (second.exit_code, meta.held["a-g1"].amount, tiktok.held["c-g1"].amount) == (0, 115, 17_000)
+    assert raised.plan_id in second.output
 
 
 def test_a_platform_that_does_not_answer_leaves_its_own_waiting_plans_to_the_next_time(operations, shops):
