@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from ingest_sdks import SDKS
-from ingest_world import START, SandboxProcess, sandbox_process
+from common.ingest_sdks import SDKS, installed
+from common.ingest_world import START, SandboxProcess, sandbox_process
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -76,6 +76,8 @@ def main() -> None:
                 pull.name, f"{pull.calls:,}", f"{pull.rows:,}", f"{pull.calls / (a_day * pull.days + 1):.0%}", time
             )
         console.print(table)
+        if not installed(platform):
+            console.print(f"(c) is left out: the SDK of {platform} is not installed; `make setup-clients` does it")
 
 
 def _pulls(platform: str, sandbox: SandboxProcess, days: int) -> list[Pull]:
@@ -116,6 +118,7 @@ def _pulls(platform: str, sandbox: SandboxProcess, days: int) -> list[Pull]:
         pulls += [
             counted(f"(c) {name}", lambda pull=pull: pull(sandbox.url, SANDBOX_TOKEN, since, UNTIL))  # type: ignore[misc]  # a default binds the loop's variable
             for name, pull in SDKS[platform].items()
+            if installed(platform)
         ]
         due = sum(age <= days for age in ages)
         pulls.append(counted(f"(a) our daily re-reading of {due} days", port(again), due))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ingest_world import START, SandboxProcess, own_peak_mib, sandbox_process
+from common.ingest_world import START, SandboxProcess, own_peak_mib, sandbox_process
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table

@@ -4,7 +4,7 @@ OPENBLAS_NUM_THREADS=1 python benchmarks/rules.py [--world sandbox | kinds] [--s
 
 Every rule starts from the same worlds and sees what a marketer sees each morning: the reports so far, immature as they
 are. `sandbox` is the sandbox's own world of three Meta accounts, each of which keeps its total; `kinds` are the six
-kinds of worlds of benchmarks/worlds.py, where all arms share one total. Told is the share of the best possible gain
+kinds of worlds of common/worlds.py, where all arms share one total. Told is the share of the best possible gain
 over leaving budgets alone that each captured after `--after` days, in the worlds' own expected values. The best are the
 static budgets with the same total that earn most in these days. No HTTP: entities, reports and budgets directly.
 """
@@ -18,7 +18,8 @@ from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
-from fields import Field, KindField, Outcome, SandboxField
+from common.fields import Field, KindField, Outcome, SandboxField
+from common.worlds import KINDS
 
 from stakazo_pipelines.allocation.allocate import allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
@@ -169,8 +170,6 @@ def main() -> None:
     options = parser.parse_args()
     kinds: list[str | None] = [None]
     if options.world == "kinds":
-        from worlds import KINDS
-
         kinds = list(options.kinds or KINDS)
     contestants: dict[str, Rule | None] = {"stakazo": None, **RULES}
     print(f"{options.days} days, counted from day {options.after}: share of the best possible gain captured (lowest "

@@ -1,4 +1,4 @@
-"""Worlds to play a closed loop in directly, without HTTP: the sandbox's own, and the kinds of benchmarks/worlds.py.
+"""Worlds to play a closed loop in directly, without HTTP: the sandbox's own, and the kinds of worlds.py.
 
 Each tells what a marketer sees in the morning, takes budgets, lives a day, and tells in the end what it was worth.
 """
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from common.worlds import ArmWorld
 from stakazo_pipelines.sandbox.world.entities import WorldConfig
 from stakazo_pipelines.sandbox.world.optimum import best_split
 from stakazo_pipelines.sandbox.world.world import World
@@ -49,7 +50,7 @@ class SandboxField:
     def __init__(self, seed: int, days: int, after: int) -> None:
         self._world = World(WorldConfig(seed=seed))
         self._alone = World(WorldConfig(seed=seed))
-        self._start, self._last = self.as_of, self.as_of + timedelta(days=days - 1)
+        self._last = self.as_of + timedelta(days=days - 1)
         self._counted = self.as_of + timedelta(days=after)
         self._vintages: list[pl.DataFrame] = []
         self._watch()
@@ -131,14 +132,11 @@ class SandboxField:
 
 
 class KindField:
-    """One world of a kind of benchmarks/worlds.py; all its arms are one pool."""
+    """One world of a kind of worlds.py; all its arms are one pool."""
 
     def __init__(self, kind: str, seed: int, days: int, after: int) -> None:
-        from worlds import ArmWorld  # beside this file; only this world needs it
-
         self._world = ArmWorld(kind, seed, arms=100, future=days)
         self._first, self._after, self._days = self._world.day, after, days
-        self._start = self._world.arms_frame()["budget"].to_numpy()
         self._all = self._world.budget.copy()
         self._earned: list[tuple[float, float]] = []
 

@@ -5,12 +5,14 @@ Each function takes (base URL, token, since, until), asks for every account that
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
 Sdk = Callable[[str, str, date, date], int]
+_PACKAGES = {"meta": "facebook_business", "tiktok": "business_api_client", "linkedin": "linkedin_api"}
 _META_LEVELS = {
     "account": "",
     "campaign": "campaign_id,campaign_name",
@@ -43,6 +45,11 @@ _LINKEDIN_MEASURES = (
     "conversionValueInLocalCurrency,landingPageClicks,totalEngagements,videoViews,approximateMemberReach,oneClickLeads"
 )
 _LINKEDIN_VERSION = "202607"
+
+
+def installed(platform: str) -> bool:
+    """Whether the platform's SDK is there; the project does without."""
+    return find_spec(_PACKAGES[platform]) is not None
 
 
 def _meta(limit: int | None) -> Sdk:
