@@ -1,1 +1,1 @@
-"""What several benchmarks share: a sandbox process, the SDKs of the platforms, worlds to play in. Nothing to run itself."""
+"""What several benchmarks share: a sandbox process, the SDKs of the platforms, worlds to play in. Nothing to run."""
