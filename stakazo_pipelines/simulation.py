@@ -17,7 +17,7 @@ from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import AccountKey, held_entities, known_accounts, platform_ledgers
 from stakazo_pipelines.cycle.changes import PublishReport, decide, publish_day, publish_waiting
 from stakazo_pipelines.cycle.portfolio import PortfolioResult, allocate_portfolio
-from stakazo_pipelines.cycle.returns import learned_maturity
+from stakazo_pipelines.cycle.returns import estimates_of
 from stakazo_pipelines.decisions.candidate import Decision
 from stakazo_pipelines.decisions.record import current_stops
 from stakazo_pipelines.errors import PlatformError
@@ -31,9 +31,8 @@ from stakazo_pipelines.ingest import (
     or_unread,
 )
 from stakazo_pipelines.lake import RAW_INSIGHTS_SCHEMA, Lake
-from stakazo_pipelines.measurement.estimate import Estimates, estimate
+from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.hyperparameters import Population
-from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.operations import ActionStatus, Operations
 from stakazo_pipelines.operations.states import PlanStatus
 from stakazo_pipelines.platforms.port import AdPlatform
@@ -200,16 +199,7 @@ def decide_day(desk: Desk, day: date, population: Population | None) -> DailyRun
     """Estimate, allocate and put the decisions on record, from what the lake holds; no platform is asked."""
     now, lake, operations, policy = desk.now(), desk.lake, desk.operations, desk.policy
     arm_days, arms = _arm_days(desk, day)
-    as_of, window, maturity = day + timedelta(days=1), policy.measurement.window_days, learned_maturity(lake, day)
-    population = population or fit_population(arm_days, maturity, as_of=as_of, window_days=window, seed=day.toordinal())
-    estimates = estimate(
-        arm_days=arm_days,
-        arms=arms,
-        as_of=as_of,
-        maturity=maturity,
-        population=population,
-        settings=policy.measurement,
-    )
+    estimates, population = estimates_of(lake, policy, day, arm_days, arms, population)
     desk.on_estimates(estimates)
     accounts = known_accounts(lake, _tomorrow(now))
     unready = _unready(desk, day)

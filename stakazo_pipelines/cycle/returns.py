@@ -50,11 +50,17 @@ def estimate_day(lake: Lake, policy: Policy, day: date) -> Estimates:
     """
     as_of = day + timedelta(days=1)
     arm_days, arms = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
-    maturity = learned_maturity(lake, day)
-    population = newest_population(lake, as_of) or fit_population(
-        arm_days, maturity, as_of=as_of, window_days=policy.measurement.window_days, seed=day.toordinal()
-    )
-    return estimate(
+    estimates, _ = estimates_of(lake, policy, day, arm_days, arms, newest_population(lake, as_of))
+    return estimates
+
+
+def estimates_of(
+    lake: Lake, policy: Policy, day: date, arm_days: pl.DataFrame, arms: pl.DataFrame, population: Population | None
+) -> tuple[Estimates, Population]:
+    """`estimate_day` from arms and days already read; without a population one is fitted to them (empirical Bayes)."""
+    as_of, window, maturity = day + timedelta(days=1), policy.measurement.window_days, learned_maturity(lake, day)
+    population = population or fit_population(arm_days, maturity, as_of=as_of, window_days=window, seed=day.toordinal())
+    estimates = estimate(
         arm_days=arm_days,
         arms=arms,
         as_of=as_of,
@@ -62,6 +68,7 @@ def estimate_day(lake: Lake, policy: Policy, day: date) -> Estimates:
         population=population,
         settings=policy.measurement,
     )
+    return estimates, population
 
 
 def newest_population(lake: Lake, as_of: date) -> Population | None:
