@@ -17,7 +17,6 @@ from stakazo_pipelines.sandbox.tiktok.writes.ad import Ads
 from stakazo_pipelines.sandbox.tiktok.writes.adgroup import AdGroups
 from stakazo_pipelines.sandbox.tiktok.writes.budgets import BudgetRules
 from stakazo_pipelines.sandbox.tiktok.writes.campaign import Campaigns
-from stakazo_pipelines.sandbox.tiktok.writes.requests import RequestIds
 from stakazo_pipelines.sandbox.tiktok.writes.scheduled import BudgetUpdates
 from stakazo_pipelines.sandbox.tiktok.writes.switches import Switches
 
@@ -52,8 +51,8 @@ class Routes:
     def __init__(self, directory: Directory, options: TikTokOptions, token: str) -> None:
         self._directory = directory
         accounts, lists, library = Accounts(directory, token), Lists(directory), Library(directory)
-        rules, requests = BudgetRules(directory, options), RequestIds(directory.kernel)
-        campaigns, groups = Campaigns(directory, rules, requests), AdGroups(directory, rules, requests)
+        rules = BudgetRules(directory, options)
+        campaigns, groups = Campaigns(directory, rules), AdGroups(directory, rules)
         ads, switches = Ads(directory, library), Switches(directory)
         reports = Reports(directory, options.report_ids, decimals_for_many=options.decimals_for_many)
         tasks = Tasks(directory, reports, options.async_polls)

@@ -75,6 +75,17 @@ def test_floors_are_in_the_currency_of_the_advertiser(api: Any) -> None:
     assert api.data(api.post("/campaign/create/", **params, budget=5000))["budget"] == 5000.0
 
 
+def test_a_request_id_is_used_from_the_create_on_even_if_the_server_dies_then(make_api: Any, tmp_path: Any) -> None:
+    state = tmp_path / "events.jsonl"
+    api = make_api(state_file=state)
+    made = api.data(campaign(api, request_id="77"))
+    api.kernel.close()
+    lines = state.read_text().splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if made["campaign_id"] in line)
+    state.write_text("".join(lines[: last + 1]))
+    refused(campaign(make_api(state_file=state), request_id="77"), "77", 40050)
+
+
 def test_a_request_id_succeeds_once_for_each_advertiser(api: Any) -> None:
     refused(campaign(api, request_id="77", budget_mode="BUDGET_MODE_DAY", budget=1), "less than")
     api.data(campaign(api, request_id="77"))

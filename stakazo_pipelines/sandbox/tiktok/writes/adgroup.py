@@ -29,7 +29,7 @@ from stakazo_pipelines.sandbox.tiktok.writes.budgets import (
 )
 from stakazo_pipelines.sandbox.tiktok.writes.common import checked_name, initial_status, same_or_absent
 from stakazo_pipelines.sandbox.tiktok.writes.making import create, existing, fate_of, update
-from stakazo_pipelines.sandbox.tiktok.writes.requests import RequestIds
+from stakazo_pipelines.sandbox.tiktok.writes.requests import request_mark
 from stakazo_pipelines.sandbox.world import Account, AdGroup, Campaign
 
 _KEPT = frozenset(FIXED) - {"schedule_start_time"}
@@ -38,14 +38,14 @@ _KEPT = frozenset(FIXED) - {"schedule_start_time"}
 class AdGroups:
     """`/adgroup/create/` and `/adgroup/update/`."""
 
-    def __init__(self, directory: Directory, rules: BudgetRules, requests: RequestIds) -> None:
-        self._directory, self._rules, self._requests = directory, rules, requests
+    def __init__(self, directory: Directory, rules: BudgetRules) -> None:
+        self._directory, self._rules = directory, rules
 
     def create(self, call: Call) -> Answer:
         params = call.params
         params.require("advertiser_id", "campaign_id", "adgroup_name", "optimization_goal", "billing_event")
         account = self._directory.account(params.text("advertiser_id"))
-        request_id = self._requests.check(params, account)
+        mark = request_mark(self._directory, params, account)
         campaign = existing(self._directory, account, "campaign", params.text("campaign_id"))
         objective = campaign_row(self._directory, campaign)["objective_type"]
         goal, billing = terms.check_goal(params)
@@ -65,13 +65,11 @@ class AdGroups:
         terms.check_pacing(params, optimised=optimised)
         terms.check_frequency(params, objective)
         fields |= {name: at for name, at in (("start_time", start), ("end_time", end)) if at is not None}
-        fields["native"] = params.raw((*_KEPT, *CHANGEABLE))
+        fields["native"] = params.raw((*_KEPT, *CHANGEABLE)) | mark
         if optimised:
             fields["native"].pop("budget_mode", None)
         fate = fate_of(call.draw, update=False)
         made = create(self._directory, fate, "ad_group", fields)
-        if not fate.lost:
-            self._requests.keep(request_id, account)
         return Answer(ad_group_row(self._directory, made))
 
     def update(self, call: Call) -> Answer:

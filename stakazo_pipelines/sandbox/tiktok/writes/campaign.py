@@ -11,7 +11,7 @@ from stakazo_pipelines.sandbox.tiktok.reading import CAMPAIGN_EXTRAS, campaign_b
 from stakazo_pipelines.sandbox.tiktok.writes.budgets import BudgetRules, held, sells_in_store
 from stakazo_pipelines.sandbox.tiktok.writes.common import checked_name, initial_status, same_or_absent
 from stakazo_pipelines.sandbox.tiktok.writes.making import create, existing, fate_of, update
-from stakazo_pipelines.sandbox.tiktok.writes.requests import RequestIds
+from stakazo_pipelines.sandbox.tiktok.writes.requests import request_mark
 from stakazo_pipelines.sandbox.world import Account
 
 _FIXED = ("objective_type", "budget_mode", "budget_optimize_on", "campaign_type", "app_id")
@@ -20,14 +20,14 @@ _FIXED = ("objective_type", "budget_mode", "budget_optimize_on", "campaign_type"
 class Campaigns:
     """`/campaign/create/` and `/campaign/update/`."""
 
-    def __init__(self, directory: Directory, rules: BudgetRules, requests: RequestIds) -> None:
-        self._directory, self._rules, self._requests = directory, rules, requests
+    def __init__(self, directory: Directory, rules: BudgetRules) -> None:
+        self._directory, self._rules = directory, rules
 
     def create(self, call: Call) -> Answer:
         params = call.params
         params.require("advertiser_id", "objective_type", "campaign_name")
         account = self._directory.account(params.text("advertiser_id"))
-        request_id = self._requests.check(params, account)
+        mark = request_mark(self._directory, params, account)
         objective = params.text("objective_type")
         if objective not in words.OBJECTIVES:
             raise invalid("This campaign objective isn't supported.")
@@ -37,12 +37,10 @@ class Campaigns:
             "status": initial_status(params),
             "objective": words.OBJECTIVES[objective],
         }
-        native = {"objective_type": objective, **params.raw(CAMPAIGN_EXTRAS)}
+        native = {"objective_type": objective, **params.raw(CAMPAIGN_EXTRAS), **mark}
         fields |= self._budget(params, account, native)
         fate = fate_of(call.draw, update=False)
         made = create(self._directory, fate, "campaign", fields | {"native": native})
-        if not fate.lost:
-            self._requests.keep(request_id, account)
         return Answer(campaign_row(self._directory, made))
 
     def update(self, call: Call) -> Answer:
