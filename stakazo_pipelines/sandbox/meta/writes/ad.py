@@ -30,7 +30,6 @@ _CREATIVE_KEPT = (
     "contextual_multi_ads",
     "adlabels",
 )
-_CREATIVE_EDITABLE = frozenset({"name", "status", "adlabels", "account_id"})
 _CREATIVE_CONTENT = frozenset(_CREATIVE_KEPT) - {"adlabels"} | {"title", "body", "image_hash", "video_id", "link_url"}
 
 
