@@ -1,7 +1,7 @@
 """Budgets for a day: the allocator under policy, what was moved already, who holds what, and whose data is in order."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -40,7 +40,7 @@ def known_accounts(lake: Lake, as_of: date) -> dict[AccountKey, Account]:
 
 @dataclass(frozen=True, slots=True)
 class AccountInputs:
-    """What allocating one account takes; `held` are the arms that stay."""
+    """What allocating one account takes; `held` are the arms that stay, `unready` is why they all do, if so."""
 
     key: AccountKey
     currency: str
@@ -48,6 +48,7 @@ class AccountInputs:
     estimates: Estimates
     held: frozenset[str]
     minor_units: int
+    unready: str | None
 
 
 def account_inputs(
@@ -55,10 +56,14 @@ def account_inputs(
     arms: pl.DataFrame,
     *,
     accounts: Mapping[AccountKey, Account],
-    unready: Collection[AccountKey],
-    held: AbstractSet[str],
+    unready: Mapping[AccountKey, str],
+    held: AbstractSet[str] = frozenset(),
 ) -> list[AccountInputs]:
-    """Account by account, in the order of `arms`; see `allocate_accounts`."""
+    """Account by account, in the order of `arms`.
+
+    `unready` tells which accounts are kept and why, `held` which entities a person or an experiment keeps: ids of arms,
+    or of campaigns above them.
+    """
     found: list[AccountInputs] = []
     for (platform, account_id), own in arms.group_by("platform", "account_id", maintain_order=True):
         key = (str(platform), str(account_id))
@@ -79,32 +84,28 @@ def account_inputs(
                 ),
                 held=frozenset(kept["arm_id"]),
                 minor_units=_DEFAULT_MINOR_UNITS if account is None else account.minor_units,
+                unready=unready.get(key),
             )
         )
     return found
 
 
 def allocate_accounts(
-    estimates: Estimates,
-    arms: pl.DataFrame,
+    inputs: Iterable[AccountInputs],
     policy: Policy,
     day: date,
     *,
-    accounts: Mapping[AccountKey, Account],
     ledgers: Mapping[str, ChangeLedger],
-    unready: Mapping[AccountKey, str],
-    held: AbstractSet[str] = frozenset(),
     granted: Mapping[AccountKey, int] | None = None,
 ) -> AllocationResult:
     """Account by account; the frame also has each arm's level and campaign_id.
 
-    `ledgers` tell by platform what was moved already (none: nothing was), `unready` which accounts are kept and why,
-    `held` which entities a person or an experiment keeps: ids of arms, or of campaigns above them. `granted`: totals
-    in minor units that were decided over a portfolio (see cycle.portfolio); the other accounts keep their own.
+    `ledgers` tell by platform what was moved already (none: nothing was). `granted`: totals in minor units that were
+    decided over a portfolio (see cycle.portfolio); the other accounts keep their own.
     """
     frames: list[pl.DataFrame] = []
     summaries: list[AccountSummary] = []
-    for one in account_inputs(estimates, arms, accounts=accounts, unready=unready, held=held):
+    for one in inputs:
         platform, account_id = one.key
         result = allocate(
             estimates=one.estimates,
@@ -119,7 +120,7 @@ def allocate_accounts(
         level = pl.when(_HOLDS_OWN).then(pl.lit(Level.CAMPAIGN.value)).otherwise(pl.lit(Level.AD_GROUP.value))
         names = one.arms.select("arm_id", "campaign_id", level=level)
         frames.append(result.frame.join(names, on="arm_id", how="left", maintain_order="left"))
-        summaries += [_with_reason(summary, unready.get(one.key)) for summary in result.accounts]
+        summaries += [_with_reason(summary, one.unready) for summary in result.accounts]
     return AllocationResult(pl.concat(frames), tuple(summaries))
 
 

@@ -102,7 +102,7 @@ def allocate_portfolio(
     inputs = account_inputs(estimates, arms, accounts=accounts, unready=unready, held=held)
     worths, apart = _worths(inputs, policy, rates, day)
     for one in inputs:
-        if why := _kept(one.key, policy, accounts, unready, stops):
+        if why := _kept(one, policy, accounts, stops):
             apart[one.key] = why
 
     pools: dict[Autonomy, list[Stake]] = {}
@@ -117,14 +117,10 @@ def allocate_portfolio(
 
     def allocated(granted: Mapping[str, int]) -> AllocationResult:
         return allocate_accounts(
-            estimates,
-            arms,
+            inputs,
             policy,
             day,
-            accounts=accounts,
             ledgers=ledgers,
-            unready=unready,
-            held=held,
             granted={one.key: granted[name] for one in inputs if (name := _name(one.key)) in granted},
         )
 
@@ -165,22 +161,21 @@ def _worths(
 
 
 def _kept(
-    key: AccountKey,
+    one: AccountInputs,
     policy: Policy,
     accounts: Mapping[AccountKey, Account],
-    unready: Mapping[AccountKey, str],
     stops: Collection[Stop],
 ) -> str:
     """Why an account keeps its own total; '' when it need not."""
     if not policy.portfolio.move_between_accounts:
         return "portfolio.move_between_accounts is false"
-    if policy.total_of(*key) is not None:
+    if policy.total_of(*one.key) is not None:
         return "policy sets its total"
-    if key in unready:
-        return f"its data is not in order: {unready[key]}"
-    if key not in accounts:
+    if one.unready is not None:
+        return f"its data is not in order: {one.unready}"
+    if one.key not in accounts:
         return "it is imported: nothing can be published to it"
-    stop = next((stop for stop in stops if stop.scope in {"*", key[0], _name(key)}), None)
+    stop = next((stop for stop in stops if stop.scope in {"*", one.key[0], _name(one.key)}), None)
     return "" if stop is None else str(stop)
 
 

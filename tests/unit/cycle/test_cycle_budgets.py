@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from stakazo_pipelines.cycle.budgets import (
+    account_inputs,
     allocate_accounts,
     known_accounts,
 )
@@ -33,9 +34,8 @@ KNOWN = {("meta", "1"): account("1", "EUR", 100), ("meta", "2"): account("2", "J
 @pytest.fixture
 def allocate(estimates, arms):
     def run(accounts=KNOWN, unready=None, held=frozenset()):
-        return allocate_accounts(
-            estimates, arms, Policy(), DAY, accounts=accounts, ledgers={}, unready=unready or {}, held=held
-        )
+        inputs = account_inputs(estimates, arms, accounts=accounts, unready=unready or {}, held=held)
+        return allocate_accounts(inputs, Policy(), DAY, ledgers={})
 
     return run
 
@@ -90,7 +90,8 @@ def test_a_campaign_that_holds_the_budget_has_the_platforms_smallest_of_campaign
     known = {**KNOWN, ("meta", "1"): replace(account("1", "EUR", 100), **least)}
     own = arms.filter(account_id="1")
     holders = own.with_columns(campaign_id=pl.when(pl.col("arm_id") == "1-g0").then("arm_id").otherwise("campaign_id"))
-    result = allocate_accounts(estimates, holders, Policy(), DAY, accounts=known, ledgers={}, unready={})
+    inputs = account_inputs(estimates, holders, accounts=known, unready={})
+    result = allocate_accounts(inputs, Policy(), DAY, ledgers={})
     lowest = dict(result.frame.group_by("level").agg(pl.col("proposed_budget").min()).iter_rows())
     assert lowest["campaign"] == 95
     assert lowest["ad_group"] < 95

@@ -9,7 +9,7 @@ import pytest
 
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.currency import parse_rates
-from stakazo_pipelines.cycle.budgets import READINESS, allocate_accounts
+from stakazo_pipelines.cycle.budgets import READINESS, account_inputs, allocate_accounts
 from stakazo_pipelines.cycle.portfolio import allocate_day, allocate_portfolio
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.decisions.candidate import Stop
@@ -90,7 +90,7 @@ def test_moving_money_between_accounts_earns_more_than_leaving_it_where_it_is(al
 
 def test_switched_off_every_budget_is_as_if_accounts_were_alone(allocate, unlike, arms):
     policy = Policy(portfolio=PortfolioPolicy(move_between_accounts=False))
-    alone = allocate_accounts(unlike, arms, policy, DAY, accounts=KNOWN, ledgers={}, unready={})
+    alone = allocate_accounts(account_inputs(unlike, arms, accounts=KNOWN, unready={}), policy, DAY, ledgers={})
     result = allocate(policy)
     assert result.frame.equals(alone.frame)
     assert str(result.accounts) == str(alone.accounts)
