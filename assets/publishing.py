@@ -97,14 +97,7 @@ def publishing_assets(platform: str) -> Sequence[AssetsDefinition]:
         bad = _not_verified(report)
         return MaterializeResult(
             metadata={"changes_decided": recorded.height, **_told({platform: report})},
-            check_results=[
-                AssetCheckResult(
-                    check_name="verified",
-                    passed=not bad,
-                    severity=AssetCheckSeverity.ERROR,
-                    metadata={"not_verified": listing(bad)},
-                )
-            ],
+            check_results=[_checked("verified", bad)],
         )
 
     return [publish_actions]
@@ -160,14 +153,7 @@ def funded_raises_asset(names: Sequence[str]) -> AssetsDefinition:
             bad += _not_verified(report)
         return MaterializeResult(
             metadata=_told(reports),
-            check_results=[
-                AssetCheckResult(
-                    check_name="every_platform_verified",
-                    passed=not bad,
-                    severity=AssetCheckSeverity.ERROR,
-                    metadata={"not_verified": listing(bad)},
-                )
-            ],
+            check_results=[_checked("every_platform_verified", bad)],
         )
 
     return funded_raises
@@ -189,6 +175,15 @@ def _not_verified(report: PublishReport) -> list[str]:
     others = [plan for plan in report.plans if plan.status not in _GOOD_PLANS and plan.account_id not in report.waiting]
     bad = [plan.plan_id for plan in others if not (plan.status in _DONE and plan.all_seen)]
     return bad + list(report.failed)
+
+
+def _checked(name: str, bad: Sequence[str]) -> AssetCheckResult:
+    return AssetCheckResult(
+        check_name=name,
+        passed=not bad,
+        severity=AssetCheckSeverity.ERROR,
+        metadata={"not_verified": listing(bad)},
+    )
 
 
 def _warn(context: AssetExecutionContext, platform: str, report: PublishReport) -> None:
