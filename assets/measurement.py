@@ -34,7 +34,7 @@ from stakazo_pipelines.cycle.returns import (
 )
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY, MATURE_AGE
-from stakazo_pipelines.quality import FINER_GRAINS, READINESS_DAYS, readiness
+from stakazo_pipelines.quality import FINER_GRAINS, READINESS_DAYS, disordered, readiness
 from stakazo_pipelines.vocabulary import ArmState
 
 REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "campaign", "ad_group", "ad")]
@@ -174,12 +174,7 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
     for day in as_days(list(context.partition_keys)):
         frame = estimate_day(opened, rules, day).frame
         opened.write_asset(ESTIMATES, day, frame)
-    disordered = frame.filter(
-        (pl.col("roas") < pl.col("roas_low"))
-        | (pl.col("roas") > pl.col("roas_high"))
-        | (pl.col("roas_low") < 0)
-        | pl.struct("platform", "account_id", "arm_id").is_duplicated()
-    )
+    wrong = disordered(frame)
     measured = _budget_share(frame, ArmState.OK)
     ages = list(range(MATURE_AGE + 1))
     learned = learned_maturity(opened, day) or {"prior (no vintages yet)": DEFAULT_MATURITY}
@@ -196,9 +191,7 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
             "largest_budgets": table(by_weight(named).select(_SHOWN)),
         },
         check_results=[
-            AssetCheckResult(
-                check_name="intervals_in_order", passed=disordered.is_empty(), metadata={"rows": table(disordered)}
-            ),
+            AssetCheckResult(check_name="intervals_in_order", passed=wrong.is_empty(), metadata={"rows": table(wrong)}),
             AssetCheckResult(
                 check_name="most_money_is_measured",
                 passed=measured >= 0.5,

@@ -41,6 +41,13 @@ def unreconciled(account_report: pl.DataFrame, parts: pl.DataFrame, *, tolerance
     return joined.with_columns(gap=gap).filter(pl.col("gap") > tolerance).sort(keys)
 
 
+def disordered(estimates: pl.DataFrame) -> pl.DataFrame:
+    """Estimates outside their own interval or with one that begins below zero, and arms that stand twice."""
+    roas, low, high = pl.col("roas"), pl.col("roas_low"), pl.col("roas_high")
+    twice = pl.struct("platform", "account_id", "arm_id").is_duplicated()
+    return estimates.filter((roas < low) | (roas > high) | (low < 0) | twice)
+
+
 def out_of_bounds(allocations: pl.DataFrame, *, step_cap: float, growth: float) -> pl.DataFrame:
     """Proposals further from the current budget than one step, emptied, or of an account whose total grows.
 

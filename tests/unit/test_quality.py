@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stakazo_pipelines.quality import duplicated, negative, out_of_bounds, readiness, unreconciled
+from stakazo_pipelines.quality import disordered, duplicated, negative, out_of_bounds, readiness, unreconciled
 
 DAY = date(2026, 6, 29)
 
@@ -40,6 +40,14 @@ def test_both_of_two_rows_with_one_key_are_shown():
 def test_a_negative_measure_is_shown_and_a_missing_one_is_not():
     rows = pl.DataFrame({"spend": [1.0, -0.01, None], "clicks": [1, 1, 1]})
     assert negative(rows)["spend"].to_list() == [-0.01]
+
+
+def test_an_estimate_outside_its_interval_below_zero_or_doubled_is_shown_and_a_missing_one_is_not():
+    rows = [("fine", 1.0, 0.5, 2.0), ("under", 0.4, 0.5, 2.0), ("over", 2.1, 0.5, 2.0), ("negative", 1.0, -0.1, 2.0)]
+    rows += [("twice", 1.0, 0.5, 2.0), ("twice", 1.0, 0.5, 2.0), ("missing", None, None, None)]
+    estimates = pl.DataFrame(rows, schema=["arm_id", "roas", "roas_low", "roas_high"], orient="row")
+    shown = disordered(estimates.with_columns(platform=pl.lit("meta"), account_id=pl.lit("1")))
+    assert shown["arm_id"].to_list() == ["under", "over", "negative", "twice", "twice"]
 
 
 def test_ads_that_add_up_to_their_account_are_no_gap():
