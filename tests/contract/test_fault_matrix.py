@@ -1,8 +1,8 @@
 """Platforms x faults: what becomes of a report, a list, a change and a create under each kind of fault.
 
 One table a platform. A cell is what happens when the fault strikes once / when it stays; "-" is a fault that finds
-nothing to strike. What each word asserts stands
-in `report`, `listing`, `change` and `create` below; an error's name means that it is raised, or told as the outcome.
+nothing to strike. What each word asserts stands in `report`, `listing`, `change` and `create` below; an error's name
+means that it is raised, or told as the outcome.
 """
 
 import re
@@ -114,7 +114,6 @@ def strike(bench, kind, column, times):
         "malformed_row": spoilt,
         "missing_field": spoilt,
         "retyped_field": spoilt,
-        "async_stuck": {},
     }.get(kind, {})
     where = {"report": bench.subject.reports, "list": bench.subject.campaigns}.get(column, ".*")
     if KINDS[kind] == "async":
