@@ -137,7 +137,7 @@ def test_the_basic_limits_are_never_broken(sandbox):
 
 
 def test_budget_and_status_changes_are_read_back(sandbox):
-    group = sandbox.holder()
+    group = sandbox.budget_holder()
     raised = Budget(Money(group.budget.money.amount * 2, group.budget.money.currency), BudgetPeriod.DAILY)
     turned = EntityStatus.PAUSED if group.status is EntityStatus.ACTIVE else EntityStatus.ACTIVE
 
@@ -234,7 +234,7 @@ def test_many_statuses_change_in_few_requests(sandbox):
 
 
 def test_a_refused_change_leaves_the_others(sandbox):
-    group = sandbox.holder()
+    group = sandbox.budget_holder()
     cent = Budget(Money(Decimal(1), group.budget.money.currency), BudgetPeriod.DAILY)
 
     async def write(tiktok, account):
