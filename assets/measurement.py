@@ -2,7 +2,7 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from datetime import date, timedelta
+from datetime import timedelta
 
 import polars as pl
 from dagster import (
@@ -22,7 +22,7 @@ from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from assets.pictures import by_weight, maturity_curve, response_curves_plot, roas_forest
 from resources import ClockResource, LakeResource, PolicyResource
 from stakazo_pipelines import marts
-from stakazo_pipelines.cycle.budgets import known_accounts
+from stakazo_pipelines.cycle.budgets import accounts_in
 from stakazo_pipelines.cycle.returns import (
     CURVES,
     ESTIMATES,
@@ -70,6 +70,7 @@ REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "c
 )
 def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
+    snapshots = opened.entities().whole()
     for day in as_days(list(context.partition_keys)):
         since = day - timedelta(days=READINESS_DAYS - 1)
         verdicts = readiness(
@@ -81,10 +82,10 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
             day=day,
             tolerance=rules.ingest.reconciliation_tolerance,
             max_age_days=rules.measurement.stale_after_days,
-            known=opened.entities().whole(),
+            known=snapshots,
         )
         opened.write_asset("account_readiness", day, verdicts)
-    seen = {f"{platform}/{account}" for platform, account in known_accounts(opened, date.max)}
+    seen = {f"{platform}/{account}" for platform, account in accounts_in(snapshots)}
     seen |= {f"{row['platform']}/{row['account_id']}" for row in verdicts.iter_rows(named=True)}
     strangers = sorted(rules.accounts.keys() - seen)
     unready = verdicts.filter(~pl.col("ready"))

@@ -14,7 +14,7 @@ import polars as pl
 
 from stakazo_pipelines import marts
 from stakazo_pipelines.currency import Rates
-from stakazo_pipelines.cycle.budgets import AccountKey, held_entities, known_accounts, platform_ledgers
+from stakazo_pipelines.cycle.budgets import AccountKey, accounts_in, held_entities, platform_ledgers
 from stakazo_pipelines.cycle.changes import PublishReport, decide, publish_day, publish_waiting
 from stakazo_pipelines.cycle.portfolio import PortfolioResult, allocate_portfolio
 from stakazo_pipelines.cycle.returns import estimates_of
@@ -198,11 +198,12 @@ async def _decide_and_publish(desk: Desk, day: date, population: Population | No
 def decide_day(desk: Desk, day: date, population: Population | None) -> DailyRun:
     """Estimate, allocate and put the decisions on record, from what the lake holds; no platform is asked."""
     now, lake, operations, policy = desk.now(), desk.lake, desk.operations, desk.policy
-    arm_days, arms = _arm_days(desk, day)
+    snapshots = lake.entities(as_of=now.date() + timedelta(days=1)).whole()  # filed by day of the account's zone
+    arm_days, arms = _arm_days(desk, day, snapshots)
     estimates, population = estimates_of(lake, policy, day, arm_days, arms, population)
     desk.on_estimates(estimates)
-    accounts = known_accounts(lake, _tomorrow(now))
-    unready = _unready(desk, day)
+    accounts = accounts_in(snapshots)
+    unready = _unready(desk, day, snapshots)
     allocated = allocate_portfolio(
         estimates,
         arms,
@@ -238,17 +239,17 @@ async def publish_decisions(
     return [*published, *second.items()], unpublished
 
 
-def _arm_days(desk: Desk, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _arm_days(desk: Desk, day: date, snapshots: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """As `marts.arm_days`, from the newest vintages."""
     since = day - timedelta(days=desk.policy.measurement.window_days - 1)
     ad_groups, campaigns = (
         marts.aged(desk.lake.newest(f"insights_{level}", since=since, until=day, columns=_READ).whole())
         for level in (Level.AD_GROUP, Level.CAMPAIGN)
     )
-    return marts.arm_days_of(ad_groups, campaigns, desk.lake.entities(as_of=_tomorrow(desk.now())).whole())
+    return marts.arm_days_of(ad_groups, campaigns, snapshots)
 
 
-def _unready(desk: Desk, day: date) -> dict[AccountKey, str]:
+def _unready(desk: Desk, day: date, snapshots: pl.DataFrame) -> dict[AccountKey, str]:
     """Accounts whose data may not be acted upon, and why."""
     since = day - timedelta(days=READINESS_DAYS - 1)
 
@@ -262,7 +263,7 @@ def _unready(desk: Desk, day: date) -> dict[AccountKey, str]:
         day=day,
         tolerance=desk.policy.ingest.reconciliation_tolerance,
         max_age_days=desk.policy.measurement.stale_after_days,
-        known=desk.lake.entities(as_of=_tomorrow(desk.now())).whole(),
+        known=snapshots,
     )
     return {
         (platform, account_id): reason
@@ -270,8 +271,3 @@ def _unready(desk: Desk, day: date) -> dict[AccountKey, str]:
         .select("platform", "account_id", "reason")
         .iter_rows()
     }
-
-
-def _tomorrow(now: datetime) -> date:
-    """A snapshot taken at `now` may be filed under the next day: that of the account's zone."""
-    return now.date() + timedelta(days=1)

@@ -34,7 +34,12 @@ AccountKey = tuple[str, str]  # platform, account id
 
 def known_accounts(lake: Lake, as_of: date) -> dict[AccountKey, Account]:
     """Every account in the newest entity snapshots on or before `as_of`."""
-    rows = lake.entities(as_of=as_of).whole().filter(pl.col("level") == Level.ACCOUNT.value)
+    return accounts_in(lake.entities(as_of=as_of).whole())
+
+
+def accounts_in(snapshots: pl.DataFrame) -> dict[AccountKey, Account]:
+    """Every account in rows of entity snapshots."""
+    rows = snapshots.filter(pl.col("level") == Level.ACCOUNT.value)
     return {(row["platform"], row["account_id"]): _account(row) for row in rows.iter_rows(named=True)}
 
 
