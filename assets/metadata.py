@@ -10,18 +10,15 @@ def table(frame: pl.DataFrame, *, most: int = 15) -> TableMetadataValue:
     """The first rows as a metadata table; decimals and dates as text, floats to four digits."""
     head = frame.head(most)
     records = [TableRecord({name: _cell(value) for name, value in row.items()}) for row in head.iter_rows(named=True)]
-    return MetadataValue.table(records=records, schema=schema(head))
+    return MetadataValue.table(records=records, schema=_schema(head))
 
 
-def schema(frame: pl.DataFrame, descriptions: dict[str, str] | None = None) -> TableSchema:
-    """A frame's columns as Dagster shows them."""
-    told = descriptions or {}
+def _schema(frame: pl.DataFrame) -> TableSchema:
     return TableSchema(
         columns=[
             TableColumn(
                 name=name,
                 type=str(dtype),
-                description=told.get(name),
                 constraints=TableColumnConstraints(nullable=frame[name].null_count() > 0 or frame.height == 0),
             )
             for name, dtype in frame.schema.items()
