@@ -100,7 +100,7 @@ def test_a_daily_limit_is_told_at_once_with_its_wait(linkedin, account):
         linkedin.run(lambda _: limit, lambda li: li.entities(account, Level.CAMPAIGN))
     assert caught.value.retry_after == 4 * 3600
     assert len(linkedin.requests) == 1
-    assert linkedin.slept == []
+    assert linkedin.clock.slept == []
 
 
 def test_reads_are_tried_again_after_a_failure(linkedin, listed, account):

@@ -255,7 +255,7 @@ def test_the_data_limit_is_waited_for(linkedin, account):
     answers = iter([limit, report([row(JULY, "urn:li:sponsoredAccount:500")])])
     result = linkedin.run(lambda _: next(answers), lambda li: li.insights(query(account, Level.ACCOUNT)))
     assert len(result.rows) == 1
-    assert linkedin.slept == [310.0]
+    assert linkedin.clock.slept == [310.0]
 
 
 def test_many_metrics_are_asked_for_in_parts_of_twenty_fields():

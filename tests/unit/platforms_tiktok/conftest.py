@@ -1,10 +1,6 @@
-"""What the TikTok tests share: a clock that only moves when somebody sleeps, and TikTok behind a short handler."""
+"""TikTok behind a short handler, and the envelopes of its answers."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -14,68 +10,6 @@ from stakazo_pipelines.platforms.tiktok import TikTokAdPlatform
 from stakazo_pipelines.vocabulary import EntityStatus
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
-BASE = "/open_api/v1.3/"
-T = TypeVar("T")
-Handler = Callable[[httpx.Request], httpx.Response]
-
-
-class Clock:
-    """Sleeping moves it; nothing else does."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class TikTok:
-    """`run(handler, lambda tiktok: tiktok.accounts())`; keeps every request that was sent."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.requests: list[httpx.Request] = []
-
-    def run(
-        self,
-        handler: Handler,
-        use: Callable[[TikTokAdPlatform], Awaitable[T]],
-        *,
-        token: str = TOKEN,
-        **options: object,
-    ) -> T:
-        def keep(request: httpx.Request) -> httpx.Response:
-            self.requests.append(request)
-            return handler(request)
-
-        async def main() -> T:
-            async with TikTokAdPlatform(
-                base_url="https://tiktok.example",
-                token=token,
-                transport=httpx.MockTransport(keep),
-                sleep=self.clock.sleep,
-                monotonic=self.clock,
-                **options,
-            ) as platform:
-                return await use(platform)
-
-        return asyncio.run(main())
-
-    def calls(self) -> list[str]:
-        return [f"{request.method} {request.url.path.removeprefix(BASE)}" for request in self.requests]
-
-    def bodies(self, path: str) -> list[dict[str, object]]:
-        """The JSON of every POST to a path."""
-        return [
-            json.loads(request.content)
-            for request in self.requests
-            if request.method == "POST" and request.url.path == f"{BASE}{path}"
-        ]
 
 
 def ok(data: object = None, *, code: int = 0, message: str = "OK", **headers: str) -> httpx.Response:
@@ -89,19 +23,8 @@ def page(*rows: object, number: int = 1, of: int = 1, total: int | None = None) 
 
 
 @pytest.fixture
-def tiktok() -> TikTok:
-    return TikTok()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def golden() -> Callable[[str], object]:
-    folder = Path(__file__).parent / "golden"
-    return lambda name: json.loads((folder / f"{name}.json").read_text())
+def tiktok(behind):
+    return behind(TikTokAdPlatform, "https://tiktok.example", TOKEN, root="/open_api/v1.3/")
 
 
 @pytest.fixture
