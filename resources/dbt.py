@@ -1,5 +1,6 @@
 """dbt as a resource: run inside this process, which is warm, instead of starting a new one for each build."""
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -67,7 +68,11 @@ class DbtResource(ConfigurableResource[None]):
         places = ["--project-dir", self.project, "--profiles-dir", self.project]
         places += ["--target-path", self.target, "--log-path", str(Path(self.target) / "logs")]
         os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-        outcome = dbtRunner().invoke([*arguments, *places])
+        try:
+            outcome = dbtRunner().invoke([*arguments, *places])
+        finally:
+            for handler in logging.getLogger("file_log").handlers:
+                handler.close()  # dbt leaves its log open: each further build of this process would leak one more file
         if outcome.exception is not None:
             raise DbtError(f"dbt {' '.join(arguments)}: {outcome.exception}")
         return [

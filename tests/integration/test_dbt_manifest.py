@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 
 from resources.dbt import DbtResource
@@ -21,3 +22,12 @@ def test_a_manifest_that_dbt_left_torn_keeps_nobody_from_loading(tmp_path, monke
     dbt.parse_when_stale()
     assert dbt.manifest.read_bytes() == whole
     assert orjson.loads(whole)["nodes"]
+
+
+@pytest.mark.slow
+def test_dbt_leaves_no_file_open(tmp_path, monkeypatch):
+    monkeypatch.setenv("STAKAZO_LAKE", str(tmp_path / "lake"))
+    dbt = DbtResource(project=str(PROJECT), target=str(tmp_path / "target"))
+    dbt.parse_when_stale()
+    assert (tmp_path / "target" / "logs" / "dbt.log").exists()
+    assert [file.path for file in psutil.Process().open_files() if Path(file.path).is_relative_to(tmp_path)] == []
