@@ -20,7 +20,7 @@ class Prices:
     """The multipliers. node: float[k], value of one more unit of money in each node of the tree, the total's last.
 
     move: value of one more unit of moved money. A node's price is its group's own; it differs from that of the node
-    around it only where a bound of the group binds. Below 0 it is money forced where moving it costs more than it earns.
+    around it only where a bound of the group binds. Below 0: money is forced where moving it costs more than it earns.
     """
 
     node: Floats

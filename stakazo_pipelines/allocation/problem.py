@@ -50,6 +50,19 @@ class Groups:
             outer = np.where(outer >= 0, above[outer], -1)
         return tuple(np.flatnonzero(depth == at) for at in range(int(depth.max(initial=-1)), -1, -1))
 
+    def reach(self, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+        """float[g + 1] each: the smallest and largest sums that arms and inner groups leave every group.
+
+        A group's own bounds are not in its own sums, but in those of what lies around it. The last is the portfolio.
+        """
+        count = len(self.names)
+        member, outer = np.where(self.member < 0, count, self.member), np.where(self.above < 0, count, self.above)
+        least, most = (np.bincount(member, bound, count + 1).astype(np.float64) for bound in (lower, upper))
+        for level in self.levels:
+            least += np.bincount(outer[level], np.maximum(least[level], self.lower[level]), count + 1)
+            most += np.bincount(outer[level], np.minimum(most[level], self.upper[level]), count + 1)
+        return least, most
+
 
 @dataclass(frozen=True, slots=True)
 class AllocationProblem:
@@ -139,14 +152,10 @@ class AllocationProblem:
             raise AllocationError(f"group indices must lie between -1 and {count - 1}")
         if np.isnan(groups.lower).any() or np.isnan(groups.upper).any():
             raise AllocationError("group bounds must be numbers")
-        # The last entry is the portfolio around all groups.
-        member, outer = np.where(groups.member < 0, count, groups.member), np.where(above < 0, count, above)
-        least, most = (np.bincount(member, bound, count + 1).astype(np.float64) for bound in (self.lower, self.upper))
+        least, most = groups.reach(self.lower, self.upper)
         for level in groups.levels:
             for index in level:
                 self._check_group(groups, int(index), float(least[index]), float(most[index]))
-            least += np.bincount(outer[level], np.maximum(least, np.append(groups.lower, 0.0))[level], count + 1)
-            most += np.bincount(outer[level], np.minimum(most, np.append(groups.upper, np.inf))[level], count + 1)
         self._check_total(float(least[-1]), float(most[-1]), "arms and groups")
 
     def _check_group(self, groups: Groups, index: int, least: float, most: float) -> None:

@@ -124,7 +124,7 @@ def fill(curves: Curves, tree: Tree, totals: Floats, *, leftover: bool = False) 
         target = np.where(opened, np.clip(wanted, tree.low, tree.high), target)
         fresh = opened
     own = np.flatnonzero((segment == np.arange(tree.size)) & (tree.parent >= 0))
-    residual = target - np.bincount(segment[tree.parent[own]], target[own], tree.size)
+    residual: Floats = target - np.bincount(segment[tree.parent[own]], target[own], tree.size)
     return Filled(settle(curves, spend, residual, segment[tree.member], tree.size), price)
 
 

@@ -46,8 +46,15 @@ class Curves:
         return replace(self, move=move)
 
     def take(self, chosen: Ints) -> "Curves":
-        parts = (self.log_ref, self.q, self.b, self.lower, self.upper, self.now)
-        return Curves(*(part[chosen] for part in parts), move=self.move)
+        return Curves(
+            log_ref=self.log_ref[chosen],
+            q=self.q[chosen],
+            b=self.b[chosen],
+            lower=self.lower[chosen],
+            upper=self.upper[chosen],
+            now=self.now[chosen],
+            move=self.move,
+        )
 
     @property
     def barren(self) -> Flags:
