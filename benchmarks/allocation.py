@@ -92,8 +92,9 @@ def anything(seed: int) -> AllocationProblem | None:
             if parent[index] >= 0:
                 sums[parent[index]] += sums[index]
         low = sums * rng.choice([0.0, 0.9, 1.0, 1.02], count)
-        high = np.maximum(sums * rng.choice([0.98, 1.0, 1.1, np.inf], count), low)
-        groups = Groups(member, low, np.where(np.isnan(high), np.inf, high), ("group",) * count, parent)
+        high = np.maximum(sums * rng.choice([0.98, 1.0, 1.1], count), low)
+        high[rng.random(count) < 0.25] = np.inf
+        groups = Groups(member, low, high, ("group",) * count, parent)
     try:
         return AllocationProblem(
             arm_ids=tuple(map(str, range(n))),
@@ -144,7 +145,7 @@ def by_clarabel(problem: AllocationProblem) -> tuple[float, str]:
     worth = float(problem.scale[problem.elasticity == 0].sum())
     unit = max(float(problem.scale.sum()), 1e-300)
     total = cvxpy.sum(spend) * 1.0
-    limits = [spend >= problem.lower / money, spend <= np.minimum(problem.upper / money, 2)]
+    limits = [spend >= problem.lower / money, spend <= np.minimum(problem.upper / money, 2.0)]
     limits.append(total == 1 if problem.spend_all else total <= 1)
     value = cvxpy.Constant(0.0)
     if bent.any():

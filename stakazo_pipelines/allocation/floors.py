@@ -5,20 +5,15 @@ the average of a group holds for a range of the group's sums: its best value V(t
 V(t) >= floor x t is an interval, and inside it the best allocation of t meets the floor. Likewise for the portfolio.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
 
 from stakazo_pipelines.allocation.problem import SLACK, AllocationProblem, Flags, Floats, Groups
+from stakazo_pipelines.allocation.returns import floor_range, reach
 from stakazo_pipelines.allocation.solver import Allocation, solve
-from stakazo_pipelines.allocation.tree import Tree
-from stakazo_pipelines.allocation.waterfill import Curves
 from stakazo_pipelines.errors import AllocationError, InfeasibleError
 
-_ROUNDS = 80
-_NARROW = 1e-13
 _ARRAYS = ("current", "lower", "upper", "scale", "elasticity", "ref_spend")
 
 
@@ -149,7 +144,7 @@ def _groups(problem: AllocationProblem, floor: Floats | None) -> AllocationProbl
                 continue
             part = _only(problem, groups, int(index))
             least, most = max(least, float(groups.lower[index])), min(most, float(groups.upper[index]), problem.total)
-            low, high = _sums(part, least, most, float(floor[index]), f"group {groups.names[index]}")
+            low, high = floor_range(part, least, most, float(floor[index]), f"group {groups.names[index]}")
             lower, upper = groups.lower.copy(), groups.upper.copy()
             lower[index], upper[index] = low, high
             groups = replace(groups, lower=lower, upper=upper)
@@ -186,69 +181,16 @@ def _only(problem: AllocationProblem, groups: Groups, index: int) -> AllocationP
     return replace(problem, arm_ids=names, groups=inner, total=least, spend_all=True, **arrays)
 
 
-def _sums(part: AllocationProblem, least: float, most: float, floor: float, name: str) -> tuple[float, float]:
-    """The smallest and largest sum, within least..most, of which the best allocation earns the floor on average."""
-
-    def spare(total: float) -> float:
-        return solve(replace(part, total=total)).value - floor * total if total > 0 else 0.0
-
-    peak = _richest(part, least, most, floor)
-    if spare(peak) < -SLACK * floor * peak:
-        best, at = _best_average(part, least, most)
-        raise InfeasibleError(
-            f"{name} cannot earn its floor of {floor:.6g} within its bounds: at most {best:.6g}, with {at:.6g} of "
-            f"money; lower the floor by at least {floor - best:.6g} or cut the lower bounds",
-            floor - best,
-        )
-    return _edge(spare, least, peak), _edge(spare, most, peak)
-
-
-def _edge(spare: Callable[[float], float], far: float, near: float) -> float:
-    """How far from `near`, where there is value to spare, one can go towards `far`."""
-    if far == near or spare(far) >= 0:
-        return far
-    if spare(near) <= 0:
-        return near
-    return float(brentq(spare, near, far, xtol=_NARROW * max(near, far), rtol=1e-14, maxiter=_ROUNDS, disp=False))
-
-
-def _richest(part: AllocationProblem, least: float, most: float, floor: float) -> float:
-    """The sum at which value most exceeds floor x sum: where the next unit earns just the floor."""
-    whole = replace(part, total=most) if most > least else part
-    curves, tree = Curves.of(whole), Tree.of(part.groups, part.size)
-    spend, _ = curves.spend(np.full(tree.size, np.log(floor)), tree.member)
-    return float(np.clip(tree.sums(spend)[0][-1], least, most))
-
-
-def _best_average(part: AllocationProblem, least: float, most: float) -> tuple[float, float]:
-    """The best ratio of value to money and its sum (Dinkelbach 1967: each ratio is the next one's price)."""
-    at = least if least > 0 else most
-    ratio = solve(replace(part, total=at)).value / at
-    for _ in range(_ROUNDS):
-        if ratio <= 0:
-            break
-        tried = _richest(part, least, most, ratio)
-        better = solve(replace(part, total=tried)).value / tried if tried > 0 else ratio
-        if better <= ratio * (1 + _NARROW):
-            break
-        ratio, at = better, tried
-    return ratio, at
-
-
 def _portfolio(problem: AllocationProblem, floor: float | None) -> AllocationProblem:
     if not floor or problem.max_moved is not None:
         return problem
-    if problem.groups is None:
-        least, most = float(problem.lower.sum()), float(problem.upper.sum())
-    else:
-        least, most = (float(reach[-1]) for reach in problem.groups.reach(problem.lower, problem.upper))
-    most = min(most, problem.total)
+    least, most = reach(problem)
     if not problem.spend_all:
-        _, high = _sums(replace(problem, spend_all=True, total=most), least, most, floor, "the portfolio")
+        _, high = floor_range(replace(problem, spend_all=True, total=most), least, most, floor, "the portfolio")
         return replace(problem, total=min(problem.total, high))
     value = solve(problem).value
     if value < floor * problem.total * (1 - SLACK):
-        _, high = _sums(problem, least, most, floor, "the portfolio")
+        _, high = floor_range(problem, least, most, floor, "the portfolio")
         gap = problem.total - high
         raise InfeasibleError(
             f"the best that the total of {problem.total:.6g} can earn is {value / problem.total:.6g} on average, below "

@@ -172,6 +172,30 @@ def test_the_answer_does_not_depend_on_the_unit_of_money_or_value(problem, money
     assert other.proposed / money == pytest.approx(plain.proposed, rel=1e-6, abs=1e-7 * problem.total)
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-4, 1e-8, 1e8])
+def test_small_values_never_end_at_the_equal_split(unit):
+    """Optimisers with absolute tolerances stop where they start, and call it success, when values are small."""
+    n = 20
+    even = np.full(n, 50.0)
+    problem = AllocationProblem(
+        arm_ids=tuple(map(str, range(n))),
+        current=even,
+        lower=even * 0.0,
+        upper=even * n,
+        scale=np.linspace(0.2, 2.0, n) * even * unit,
+        elasticity=np.full(n, 0.5),
+        ref_spend=even,
+        total=float(even.sum()),
+    )
+    answer = solve(problem)
+    # Equal elasticity 1/2: spends are in proportion to the squares of the scales.
+    assert answer.proposed == pytest.approx(problem.total * problem.scale**2 / (problem.scale**2).sum())
+    best = np.sqrt(n * (problem.scale**2).sum()) / problem.scale.sum()
+    assert answer.value / problem.value(even).sum() == pytest.approx(best)
+    assert best > 1.1
+    assert answer.gap < 1e-12
+
+
 @settings(max_examples=150, deadline=None)
 @given(problems(), st.randoms(use_true_random=False))
 def test_the_order_of_arms_does_not_matter(problem, random):
