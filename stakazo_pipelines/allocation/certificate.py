@@ -89,6 +89,8 @@ def _gap(problem: AllocationProblem, tree: Tree, spend: Floats, prices: Prices) 
     # An infinite price: no money at all above the lower bounds there, so that there is nothing to choose.
     own_known = np.isfinite(own)
     curves, move, now = Curves.of(problem), prices.move, problem.current
+    if curves.barren.all():
+        return 0.0  # no allocation earns more than another, and what none earns is no measure of a gap
     up, down = _both_sides(prices)
 
     def best(log_price: Floats) -> Floats:

@@ -295,6 +295,13 @@ def test_a_total_that_must_be_spent_goes_to_barren_arms_last():
     assert answer.proposed == pytest.approx([5.0, 20.0])
 
 
+def test_arms_that_earn_nothing_are_allocated_under_groups_and_a_cap_all_the_same():
+    groups = Groups(np.array([0, 1]), np.zeros(2), np.array([20.0, 20.0]), ("x", "y"))
+    answer = solve(two_arms(scale=np.zeros(2), groups=groups, max_moved=4.0))
+    assert np.abs(answer.proposed - 10).sum() <= 4.0 + 1e-9
+    assert answer.gap == 0
+
+
 def test_nothing_to_gain_is_said_in_words():
     same = two_arms(scale=np.array([10.0, 10.0]))
     assert "nothing to gain" in solve(same).reason
