@@ -14,7 +14,7 @@ from stakazo_pipelines.allocation.tree import Tree, fill
 from stakazo_pipelines.allocation.waterfill import Curves
 from stakazo_pipelines.errors import AllocationError
 
-_BLOCK = 60_000  # arms x draws held at once: what stays near the processor
+_BLOCK = 16_000  # arms x draws held at once: what stays near the processor
 _ROUNDS = 50
 
 

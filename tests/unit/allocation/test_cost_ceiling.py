@@ -41,7 +41,7 @@ def portfolio(seed, kind):
     return problem, worth
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["plain", "atmost", "groups", "turnover"]), st.floats(0.5, 1.2))
 def test_the_ceiling_is_kept_and_the_value_is_proved_to_be_the_most(seed, kind, factor):
     problem, worth = portfolio(seed, kind)

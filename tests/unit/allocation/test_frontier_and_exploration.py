@@ -69,7 +69,7 @@ def test_a_total_out_of_reach_says_why_and_the_others_stand():
     assert points[1].proposed is not None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seeds, st.sampled_from(["plain", "groups", "turnover"]))
 def test_each_draw_gets_the_optimum_of_its_own_curves(seed, kind):
     problem = portfolio(5, seed)

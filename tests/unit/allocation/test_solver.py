@@ -88,7 +88,7 @@ def check_feasible(problem, spend):
         assert (held <= problem.groups.upper + tolerance).all()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(problems(straight=True) | problems())
 def test_every_answer_is_feasible_and_proved_optimal(problem):
     answer = solve(problem)
@@ -152,7 +152,7 @@ def test_scipy_finds_nothing_better(problem):
         assert problem.value(spend).sum() <= mine.value * (1 + 1e-6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(problems(), st.sampled_from([1e-9, 1e-3, 1e9]), st.sampled_from([1e-9, 1e9]))
 def test_the_answer_does_not_depend_on_the_unit_of_money_or_value(problem, money, value):
     groups = problem.groups
@@ -196,7 +196,7 @@ def test_small_values_never_end_at_the_equal_split(unit):
     assert answer.gap < 1e-12
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(problems(), st.randoms(use_true_random=False))
 def test_the_order_of_arms_does_not_matter(problem, random):
     order = list(range(problem.size))
