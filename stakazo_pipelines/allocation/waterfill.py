@@ -36,7 +36,8 @@ class Curves:
             q = np.log(problem.scale) + np.log(problem.elasticity) - np.log(problem.ref_spend)
             b = np.minimum(1 / (1 - problem.elasticity), _STRAIGHT)
         # No arm can spend more than the total: a finite stand-in for upper bounds that cannot bind.
-        upper = np.minimum(problem.upper, 2 * max(problem.total, float(problem.lower.max())))
+        most = 2 * max(problem.total, float(problem.lower.max()))
+        upper = np.minimum(problem.upper, most if most > 0 else 1.0)
         return Curves(np.log(problem.ref_spend), q, b, problem.lower, upper, problem.current)
 
     def within(self, lower: Floats, upper: Floats) -> "Curves":

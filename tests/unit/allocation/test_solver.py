@@ -302,6 +302,13 @@ def test_arms_that_earn_nothing_are_allocated_under_groups_and_a_cap_all_the_sam
     assert answer.gap == 0
 
 
+def test_no_money_at_all_is_allocated_and_proved():
+    answer = solve(two_arms(total=0.0))
+    assert answer.proposed == pytest.approx([0.0, 0.0])
+    assert answer.kkt_residual == 0
+    assert answer.shadow_price == np.inf
+
+
 def test_nothing_to_gain_is_said_in_words():
     same = two_arms(scale=np.array([10.0, 10.0]))
     assert "nothing to gain" in solve(same).reason
