@@ -57,6 +57,19 @@ class AllocationPolicy(_Section):
     min_change: Fraction = 0.02
     min_budget_share: Fraction = 0.1  # of the arm's own average in the window: nothing is starved
     total: Annotated[Decimal, Field(gt=0)] | None = None  # per account and day; None keeps today's sum
+    # What an arm counts with: its expected value, unless one of these asks for care (allocation/risk.py says how).
+    risk_quantile: Annotated[float, Field(gt=0, le=0.5)] | None = None
+    risk_deviations: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_aversion(self) -> "AllocationPolicy":
+        if self.risk_quantile is not None and self.risk_deviations is not None:
+            raise ValueError("risk_quantile and risk_deviations are two ways to say one thing; keep one of them")
+        return self
+
+    @property
+    def careful(self) -> bool:
+        return self.risk_quantile is not None or bool(self.risk_deviations)
 
 
 class PortfolioPolicy(_Section):

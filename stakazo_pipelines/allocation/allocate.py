@@ -10,8 +10,9 @@ import polars as pl
 
 from stakazo_pipelines.allocation.account_plan import AccountPlan, Limits, plan_account
 from stakazo_pipelines.allocation.guardrails import ChangeLedger, bounds
-from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve, Gains, expected_curve, gains
+from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve, Gains, gains
 from stakazo_pipelines.allocation.problem import Flags, Floats, Ints
+from stakazo_pipelines.allocation.risk import RiskAversion, risk_curve
 from stakazo_pipelines.errors import AllocationError
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.vocabulary import ArmState, Binding
@@ -78,7 +79,8 @@ def allocate(
     kept as they are, besides policy's. minor_units: by account id, how many make one major unit. granted: the total of
     every account in its minor units, as decided over a portfolio; it stands before `total` and policy's growth.
     An arm without an estimate, or whose state is not `ok`, is kept where it is. A change set whose expected gain is
-    not positive is dropped whole. Raises AllocationError for arms that are not a table of distinct budgets.
+    not positive is dropped whole, unless policy asks for care, which may cost expected value. Raises AllocationError
+    for arms that are not a table of distinct budgets.
     """
     table, units, current, curve, kept = _prepared(estimates, arms, policy, held, minor_units)
     labels = table["account_id"].to_numpy()
@@ -98,8 +100,10 @@ def allocate(
 
     gain = _gains(estimates, table, account, current / units, proposed / units, seed)
     dropped = False
+    careful = policy.allocation.careful
     for index, (plan, rows) in enumerate(zip(plans, slices, strict=True)):
-        if plan.total == int(current[rows].sum()) and not plan.reason and not gain.account_mean[index] > 0:
+        balanced = plan.total == int(current[rows].sum())
+        if balanced and not careful and not plan.reason and not gain.account_mean[index] > 0:
             dropped = True
             plans[index] = _dropped(plan, current[rows], float(gain.account_mean[index]))
     proposed = np.concatenate([plan.proposed for plan in plans])
@@ -141,7 +145,8 @@ def _prepared(
     current: Ints = np.rint(table["budget"].to_numpy() * units).astype(np.int64)
     by_policy = frozenset(arm for account in policy.accounts.values() for arm in account.held)
     kept = np.array(table["arm_id"].is_in(list(held | by_policy)).to_numpy(), dtype=np.bool_)
-    return table, units, current, expected_curve(table, current / units), kept
+    aversion = RiskAversion(policy.allocation.risk_quantile, policy.allocation.risk_deviations)
+    return table, units, current, risk_curve(table, current / units, aversion), kept
 
 
 def _check(arms: pl.DataFrame, minor_units: Mapping[str, int]) -> None:

@@ -9,9 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from stakazo_pipelines.allocation.problem import AllocationProblem, Floats
+from stakazo_pipelines.allocation.tree import Tree
 from stakazo_pipelines.allocation.waterfill import Curves
 
 _TOUCH = 1e-10  # relative distance at which a spend lies on its bound
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The multipliers. node: float[k], value of one more unit of money in each node of the tree, the total's last.
+
+    move: value of one more unit of moved money. A node's price is its group's own; it differs from that of the node
+    around it only where a bound of the group binds. Below 0: money is forced where moving it costs more than it earns.
+    """
+
+    node: Floats
+    move: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,91 +35,106 @@ class Proof:
     gap: float
 
 
-def certify(
-    problem: AllocationProblem, spend: Floats, log_price: Floats, log_shadow: float, log_move: float = -np.inf
-) -> Proof:
-    """Proof for spends float[n] at log prices float[n], one log price of the total and one of moved money."""
-    stationarity = _stationarity(problem, spend, log_price, log_shadow, log_move)
+def certify(problem: AllocationProblem, tree: Tree, spend: Floats, prices: Prices) -> Proof:
+    """Proof for spends float[n] at these prices."""
+    stationarity = _stationarity(problem, tree, spend, prices)
     return Proof(
-        kkt_residual=max(stationarity, _feasibility(problem, spend)),
-        gap=_gap(problem, spend, log_price, log_shadow, log_move),
+        kkt_residual=max(stationarity, _feasibility(problem, tree, spend)), gap=_gap(problem, tree, spend, prices)
     )
 
 
-def _stationarity(
-    problem: AllocationProblem, spend: Floats, log_price: Floats, log_shadow: float, log_move: float
-) -> float:
+def _stationarity(problem: AllocationProblem, tree: Tree, spend: Floats, prices: Prices) -> float:
     free = problem.upper > problem.lower
     touch = _TOUCH * np.maximum(spend, problem.total / problem.size)
     may_rise, may_fall = problem.upper - spend > touch, spend - problem.lower > touch
-    dearest, cheapest = log_price, log_price  # what a raise must earn, what a cut may lose
-    if problem.max_moved is not None and np.isfinite(log_move):
-        up, down = _turnover_prices(log_shadow, log_move)
-        dearest = np.where(spend - problem.current > -touch, up, down)
-        cheapest = np.where(spend - problem.current > touch, up, down)
-    marginal = Curves.of(problem).log_marginal(spend)
+    up, down = _both_sides(prices)
+    dearest, cheapest = up[tree.member], down[tree.member]  # what a raise must earn, what a cut may lose
+    if prices.move > 0:
+        dearest, cheapest = (
+            np.where(spend - problem.current > -touch, dearest, cheapest),
+            np.where(spend - problem.current > touch, dearest, cheapest),
+        )
+    # A spend of 0 may stand for one too small for a number: its marginal is then not infinite.
+    marginal = Curves.of(problem).log_marginal(np.maximum(spend, np.finfo(np.float64).tiny))
+    # Relative to what a raise must earn: a cut's price may be the nothing that rounding leaves of p - move.
+    unit = up[tree.member]
     with np.errstate(invalid="ignore", over="ignore"):
-        missed = np.expm1(np.nan_to_num(marginal - dearest, nan=0.0, neginf=-1.0, posinf=1.0))
-        wasted = -np.expm1(np.nan_to_num(marginal - cheapest, nan=0.0, neginf=-1.0, posinf=1.0))
+        earns = np.where(np.isneginf(marginal), 0.0, np.minimum(np.exp(marginal - unit), 2.0))
+        missed = earns - np.where(np.isneginf(dearest), 0.0, np.exp(dearest - unit))
+        wasted = np.where(np.isneginf(cheapest), 0.0, np.exp(cheapest - unit)) - earns
+    missed, wasted = np.nan_to_num(missed, nan=0.0), np.nan_to_num(wasted, nan=0.0)
     breach = np.maximum(np.where(may_rise, missed, 0.0), np.where(may_fall, wasted, 0.0))
     return float(np.where(free, breach, 0.0).max(initial=0.0))
 
 
-def _feasibility(problem: AllocationProblem, spend: Floats) -> float:
+def _feasibility(problem: AllocationProblem, tree: Tree, spend: Floats) -> float:
     size = max(problem.total, float(problem.lower.sum()), np.finfo(np.float64).tiny)
-    total = float(spend.sum()) - problem.total
+    sums = _sums(tree, spend)
+    total = float(sums[-1]) - problem.total
     breaches = [abs(total) if problem.spend_all else max(total, 0.0)]
     breaches += [float((problem.lower - spend).max()), float((spend - problem.upper).max())]
+    breaches += [float((tree.low - sums)[:-1].max(initial=0.0)), float((sums - tree.high)[:-1].max(initial=0.0))]
     if problem.max_moved is not None:
         breaches.append(float(np.abs(spend - problem.current).sum()) - problem.max_moved)
-    if problem.groups is not None:
-        inside = problem.groups.member >= 0
-        sums = np.bincount(problem.groups.member[inside], spend[inside], len(problem.groups.names))
-        breaches += [float((problem.groups.lower - sums).max()), float((sums - problem.groups.upper).max())]
     return max(*breaches, 0.0) / size
 
 
-def _gap(problem: AllocationProblem, spend: Floats, log_price: Floats, log_shadow: float, log_move: float) -> float:
-    """Lagrange dual at these prices minus the primal value, relative. Weak duality makes it a bound for any prices."""
-    curves = Curves.of(problem)
-    price, shadow = np.exp(log_price), float(np.exp(log_shadow))
-    if not np.isfinite(price).all():
-        return 0.0  # an infinite price: no money at all above the lower bounds, so there is nothing to choose
-    value = problem.value(spend)
-    if problem.max_moved is not None and np.isfinite(log_move):
-        up, down = _turnover_prices(log_shadow, log_move)
-        move, now = float(np.exp(log_move)), problem.current
-        above = np.clip(curves.spend(up), now, np.maximum(curves.upper, now))
-        below = np.clip(curves.spend(down), curves.lower, now)
-        best = np.maximum(
-            problem.value(above) - np.exp(up) * (above - now),
-            problem.value(below) - np.exp(down) * (below - now),
-        )
-        money = shadow * (problem.total - float(now.sum())) + move * problem.max_moved
-        excess = float((best - value).sum()) + money
+def _gap(problem: AllocationProblem, tree: Tree, spend: Floats, prices: Prices) -> float:
+    """Lagrange dual at these prices minus the primal value, relative. Weak duality makes it a bound for any prices.
+
+    Every arm answers its price on its own: above today's budget that of a raise, below it that of a cut. What is left
+    is each constraint's price times its slack, which is nothing for the constraints that bind.
+    """
+    own = prices.node[tree.member]
+    # An infinite price: no money at all above the lower bounds there, so that there is nothing to choose.
+    own_known = np.isfinite(own)
+    curves, move, now = Curves.of(problem), prices.move, problem.current
+    if curves.barren.all():
+        return 0.0  # no allocation earns more than another, and what none earns is no measure of a gap
+    up, down = _both_sides(prices)
+
+    def best(log_price: Floats) -> Floats:
+        chosen, _ = curves.spend(log_price, tree.member)
+        return np.where(np.isneginf(log_price)[tree.member] & ~curves.barren, curves.upper, chosen)
+
+    def worth(at: Floats) -> Floats:
+        away = move * np.abs(at - now) if move > 0 else 0.0
+        return np.asarray(problem.value(at) - np.where(own_known, own, 0.0) * at - away, dtype=np.float64)
+
+    # Less the present worth arm by arm: the differences are small, the sums are not.
+    here = worth(spend)
+    if move > 0:
+        high, low = np.maximum(best(up), np.minimum(now, curves.upper)), np.minimum(best(down), now)
+        excess = np.maximum(worth(high), worth(np.maximum(low, curves.lower))) - here
     else:
-        best_spend = np.where(np.isneginf(log_price) & ~np.isneginf(curves.q), curves.upper, curves.spend(log_price))
-        excess = float((problem.value(best_spend) - value - price * (best_spend - spend)).sum())
-        excess += shadow * problem.total - float((price * spend).sum()) + _group_money(problem, price, shadow)
-    return max(excess, 0.0) / max(float(value.sum()), np.finfo(np.float64).tiny)
+        excess = worth(best(up)) - here
+    money = float(np.where(own_known, excess, 0.0).sum())
+
+    sums = _sums(tree, spend)
+    if np.isfinite(prices.node[-1]):
+        money += float(prices.node[-1]) * (problem.total - float(sums[-1]))
+    inner = np.flatnonzero(tree.parent >= 0)
+    with np.errstate(invalid="ignore"):
+        extra = prices.node[inner] - prices.node[tree.parent[inner]]
+        limit = np.where(extra > 0, tree.high[inner], tree.low[inner])
+        slack = np.where((extra == 0) | ~np.isfinite(extra), 0.0, extra * (limit - sums[inner]))
+    money += float(slack.sum())
+    if problem.max_moved is not None and move > 0:
+        money += move * (problem.max_moved - float(np.abs(spend - now).sum()))
+    return max(money, 0.0) / max(float(problem.value(spend).sum()), np.finfo(np.float64).tiny)
 
 
-def _group_money(problem: AllocationProblem, price: Floats, shadow: float) -> float:
-    """What the binding group bounds are worth: (p_g - p) U_g where a group is capped, (p_g - p) L_g where forced."""
-    groups = problem.groups
-    if groups is None:
-        return 0.0
-    money = 0.0
-    for index in range(len(groups.names)):
-        mine = price[groups.member == index]
-        if mine.size:
-            extra = float(mine[0]) - shadow
-            limit = float(groups.upper[index] if extra > 0 else groups.lower[index])
-            money += extra * limit if extra != 0 and np.isfinite(limit) else 0.0
-    return money
+def _sums(tree: Tree, spend: Floats) -> Floats:
+    sums = np.bincount(tree.member, spend, tree.size).astype(np.float64)
+    for level in tree.levels:
+        sums += np.bincount(tree.parent[level], sums[level], tree.size)
+    return sums
 
 
-def _turnover_prices(log_shadow: float, log_move: float) -> tuple[float, float]:
-    shadow, move = np.exp(log_shadow), np.exp(log_move)
+def _both_sides(prices: Prices) -> tuple[Floats, Floats]:
+    """Log prices of a raise and of a cut in each node."""
     with np.errstate(divide="ignore"):
-        return float(np.log(shadow + move)), float(np.log(max(shadow - move, 0.0)))
+        return (
+            np.log(np.maximum(prices.node + prices.move, 0.0)),
+            np.log(np.maximum(prices.node - prices.move, 0.0)),
+        )

@@ -331,3 +331,19 @@ def test_the_expected_curve_is_the_mean_over_the_truncated_posterior(mean: float
     values = np.exp(given + grid * np.log(1.5)) * weight
     assert curve.scale[0] == pytest.approx(values.sum() / weight.sum(), rel=1e-3)
     assert curve.elasticity[0] == pytest.approx((grid * values).sum() / values.sum(), rel=1e-3)
+
+
+def test_policy_can_ask_for_care_and_money_then_goes_to_what_is_known():
+    estimates, arms = world([100, 100], [2.0, 2.0])
+    vague = estimates.frame.with_columns(
+        log_value_sd=pl.Series([0.05, 0.6]), log_value_mean=pl.col("log_value_mean") - pl.Series([0.00125, 0.18])
+    )
+    estimates = FakeEstimates(vague)
+    careful = Policy(allocation=AllocationPolicy(risk_quantile=0.1))
+    assert proposed(run(estimates, arms, policy=careful))["a0"] == pytest.approx(120)
+    assert proposed(run(estimates, arms))["a0"] == pytest.approx(100, abs=1)
+
+
+def test_policy_takes_one_kind_of_care_only():
+    with pytest.raises(ValueError, match="keep one of them"):
+        AllocationPolicy(risk_quantile=0.1, risk_deviations=1.0)

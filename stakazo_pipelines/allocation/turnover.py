@@ -1,0 +1,103 @@
+"""Water-filling under a cap on moved money, sum(|s - current|) <= cap, within any tree of groups.
+
+Each moved unit is given a price m: an arm is raised only while its marginal is above p + m, cut only while below p - m,
+with p the price of its group. What moves falls in m, so one more root, around the tree's, meets the cap.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from stakazo_pipelines.allocation.certificate import Prices
+from stakazo_pipelines.allocation.problem import Floats
+from stakazo_pipelines.allocation.tree import Filled, Tree, fill
+from stakazo_pipelines.allocation.waterfill import Curves
+
+_ROUNDS = 120
+_CLOSE = 1e-13
+_STEPS = (1.0, 3.0, 9.0, 27.0, 80.0, 240.0)  # of a log price
+
+
+def fill_moving(curves: Curves, tree: Tree, totals: Floats, cap: float) -> tuple[Floats, Prices]:
+    """Spends and prices when the cap binds: without it more would move, and the least that must move is within it."""
+    if tree.size == 1:
+        return _two_sides(curves, float(totals[0]), cap)
+    return _searched(curves, tree, totals, cap)
+
+
+def _two_sides(curves: Curves, total: float, cap: float) -> tuple[Floats, Prices]:
+    """Without groups a binding cap fixes both sums: raised - cut = total - now and raised + cut = cap.
+
+    So the problem falls into two independent water-fillings, one above the current budgets and one below them.
+    """
+    now = curves.now
+    here = float(now.sum())
+    raised, cut = max((cap + total - here) / 2, 0.0), max((cap - total + here) / 2, 0.0)
+    one = Tree.flat(np.zeros(len(now), dtype=np.int64), 1)
+    above = fill(curves.within(now, np.maximum(curves.upper, now)), one, np.array([here + raised]))
+    below = fill(curves.within(curves.lower, now), one, np.array([here - cut]))
+    high, low = float(np.exp(above.price[0])), float(np.exp(below.price[0]))
+    # Not up + (down - now) throughout: that would lose the digits of a budget cut to nearly nothing.
+    up, down = above.spend, below.spend
+    spend = np.where(down >= now, up, np.where(up <= now, down, up + (down - now)))
+    return spend, Prices(np.array([(high + low) / 2]), max(high - low, 0.0) / 2)
+
+
+def _searched(curves: Curves, tree: Tree, totals: Floats, cap: float) -> tuple[Floats, Prices]:
+    """The price of moving, by a guarded secant on its logarithm; the answer is a mixture of its two sides."""
+
+    def at(log_move: float) -> tuple[Filled, float]:
+        filled = fill(curves.sticky(float(np.exp(log_move))), tree, totals)
+        return filled, float(np.abs(filled.spend - curves.now).sum()) - cap
+
+    typical = _typical(curves)
+    low = high = typical
+    (loose, over) = (tight, short) = at(typical)
+    for step in _STEPS:  # outwards, until the cap lies between
+        if over < 0:
+            high, tight, short, low = low, loose, over, typical - step
+            loose, over = at(low)
+        elif short > 0:
+            low, loose, over, high = high, tight, short, typical + step
+            tight, short = at(high)
+        else:
+            break
+    if over < 0:  # even nearly free moves stay within the cap: among equals, those that move less
+        return tight.spend, _prices(tight, high)
+    if short > 0:  # only what must move may move
+        tight = fill(replace(curves, q=np.full_like(curves.q, -np.inf)).sticky(1.0), tree, totals)
+        short = float(np.abs(tight.spend - curves.now).sum()) - cap
+        share = _share(over, short)
+        return tight.spend + share * (loose.spend - tight.spend), _prices(loose, low)
+
+    for turn in range(_ROUNDS):
+        if min(over, -short) <= _CLOSE * cap or high - low <= _CLOSE * max(abs(high), 1.0):
+            break
+        middle = (low + high) / 2 if turn % 3 == 2 else low + (high - low) * over / (over - short)
+        filled, rest = at(middle)
+        if rest >= 0:
+            low, loose, over = middle, filled, rest
+        else:
+            high, tight, short = middle, filled, rest
+    share = _share(over, short)
+    nearer, price = (loose, low) if share > 1 / 2 else (tight, high)
+    return tight.spend + share * (loose.spend - tight.spend), _prices(nearer, price)
+
+
+def _share(over: float, short: float) -> float:
+    """How much of the looser side keeps the mixture within the cap: what moves is convex in the spends."""
+    return min(max(-short / (over - short), 0.0), 1.0) if over > short else 0.0
+
+
+def _prices(filled: Filled, log_move: float) -> Prices:
+    move = float(np.exp(log_move))
+    return Prices(np.exp(filled.price) - move, move)
+
+
+def _typical(curves: Curves) -> float:
+    """A log price to start from: the middle one of what the next units earn today."""
+    marginal = curves.log_marginal(np.clip(curves.now, curves.lower, curves.upper))
+    known = marginal[np.isfinite(marginal)]
+    if not known.size:
+        known = curves.q[~curves.barren]
+    return float(np.median(known)) - 1.0 if known.size else 0.0
