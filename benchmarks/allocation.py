@@ -13,10 +13,11 @@ import numpy as np
 import scipy
 from scipy.optimize import minimize
 
-from stakazo_pipelines.allocation.envelope import Nonconcave, Sampled, solve_nonconcave
+from stakazo_pipelines.allocation.envelope import Nonconcave, solve_nonconcave
 from stakazo_pipelines.allocation.exploration import reoptimise
 from stakazo_pipelines.allocation.frontier import frontier
 from stakazo_pipelines.allocation.problem import AllocationProblem, Groups
+from stakazo_pipelines.allocation.sampled import Sampled
 from stakazo_pipelines.allocation.solver import solve
 from stakazo_pipelines.errors import InfeasibleError
 

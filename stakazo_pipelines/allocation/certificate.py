@@ -69,7 +69,7 @@ def _stationarity(problem: AllocationProblem, tree: Tree, spend: Floats, prices:
 
 def _feasibility(problem: AllocationProblem, tree: Tree, spend: Floats) -> float:
     size = max(problem.total, float(problem.lower.sum()), np.finfo(np.float64).tiny)
-    sums = _sums(tree, spend)
+    sums = tree.whole(spend)
     total = float(sums[-1]) - problem.total
     breaches = [abs(total) if problem.spend_all else max(total, 0.0)]
     breaches += [float((problem.lower - spend).max()), float((spend - problem.upper).max())]
@@ -83,12 +83,18 @@ def _gap(problem: AllocationProblem, tree: Tree, spend: Floats, prices: Prices) 
     """Lagrange dual at these prices minus the primal value, relative. Weak duality makes it a bound for any prices.
 
     Every arm answers its price on its own: above today's budget that of a raise, below it that of a cut. What is left
-    is each constraint's price times its slack, which is nothing for the constraints that bind.
+    is each constraint's price times its slack, which is nothing for the constraints that bind. Slacks are counted
+    above the lower bounds, like the solver's sums: the digits that matter are those of what there is to choose.
     """
     own = prices.node[tree.member]
     # An infinite price: no money at all above the lower bounds there, so that there is nothing to choose.
     own_known = np.isfinite(own)
-    curves, move, now = Curves.of(problem), prices.move, problem.current
+    least = tree.whole(problem.lower)
+    spare = problem.total - float(least[-1])
+    # No arm can have more than its lower bound and all spare money: what it would do with more is no bound's concern.
+    curves = Curves.of(problem)
+    curves = curves.within(curves.lower, np.minimum(curves.upper, curves.lower + max(spare, 0.0)))
+    move, now = prices.move, problem.current
     if curves.barren.all():
         return 0.0  # no allocation earns more than another, and what none earns is no measure of a gap
     up, down = _both_sides(prices)
@@ -104,31 +110,25 @@ def _gap(problem: AllocationProblem, tree: Tree, spend: Floats, prices: Prices) 
     # Less the present worth arm by arm: the differences are small, the sums are not.
     here = worth(spend)
     if move > 0:
-        high, low = np.maximum(best(up), np.minimum(now, curves.upper)), np.minimum(best(down), now)
-        excess = np.maximum(worth(high), worth(np.maximum(low, curves.lower))) - here
+        high, low = np.maximum(best(up), now), np.minimum(best(down), now)
+        high, low = (np.clip(side, curves.lower, curves.upper) for side in (high, low))
+        excess = np.maximum(worth(high), worth(low)) - here
     else:
         excess = worth(best(up)) - here
     money = float(np.where(own_known, excess, 0.0).sum())
 
-    sums = _sums(tree, spend)
+    extra_sums = tree.whole(spend - problem.lower)
     if np.isfinite(prices.node[-1]):
-        money += float(prices.node[-1]) * (problem.total - float(sums[-1]))
+        money += float(prices.node[-1]) * (spare - float(extra_sums[-1]))
     inner = np.flatnonzero(tree.parent >= 0)
     with np.errstate(invalid="ignore"):
         extra = prices.node[inner] - prices.node[tree.parent[inner]]
-        limit = np.where(extra > 0, tree.high[inner], tree.low[inner])
-        slack = np.where((extra == 0) | ~np.isfinite(extra), 0.0, extra * (limit - sums[inner]))
+        limit = np.where(extra > 0, tree.high[inner], tree.low[inner]) - least[inner]
+        slack = np.where((extra == 0) | ~np.isfinite(extra), 0.0, extra * (limit - extra_sums[inner]))
     money += float(slack.sum())
     if problem.max_moved is not None and move > 0:
         money += move * (problem.max_moved - float(np.abs(spend - now).sum()))
     return max(money, 0.0) / max(float(problem.value(spend).sum()), np.finfo(np.float64).tiny)
-
-
-def _sums(tree: Tree, spend: Floats) -> Floats:
-    sums = np.bincount(tree.member, spend, tree.size).astype(np.float64)
-    for level in tree.levels:
-        sums += np.bincount(tree.parent[level], sums[level], tree.size)
-    return sums
 
 
 def _both_sides(prices: Prices) -> tuple[Floats, Floats]:

@@ -47,7 +47,7 @@ def reoptimise(problem: AllocationProblem, scale: Floats, elasticity: Floats) ->
     spends = np.empty((draws, n))
     base = Curves.of(problem)
     step = max(_BLOCK // n, 1)
-    log_ref = np.log(problem.ref_spend)
+    log_ref, spare = np.log(problem.ref_spend), problem.total - float(base.lower.sum())
     for start in range(0, draws, step):
         block = slice(start, min(start + step, draws))
         count = block.stop - block.start
@@ -66,7 +66,7 @@ def reoptimise(problem: AllocationProblem, scale: Floats, elasticity: Floats) ->
             now=each(base.now),
         )
         tree = Tree.flat(np.repeat(np.arange(count), n), count)
-        spends[block] = fill(curves, tree, np.full(count, problem.total)).spend.reshape(count, n)
+        spends[block] = fill(curves, tree, np.full(count, spare)).spend.reshape(count, n)
     return spends
 
 

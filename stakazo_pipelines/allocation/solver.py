@@ -45,14 +45,15 @@ class Allocation:
 def solve(problem: AllocationProblem) -> Allocation:
     """The allocation that maximises the problem's value. Raises AllocationError if its own proof fails."""
     curves, tree = Curves.of(problem), Tree.of(problem.groups, problem.size)
-    productive = float(tree.sums(curves.sated())[0][-1])
-    target = problem.total if problem.spend_all else min(problem.total, productive)
-    totals = np.full(tree.size, target)
-    filled = fill(curves, tree, totals, leftover=not problem.spend_all and problem.total > productive)
+    spare = problem.total - float(tree.whole(problem.lower)[-1])
+    useful = float(tree.above(problem.lower).sums(curves.sated() - problem.lower)[0][-1])
+    leftover = not problem.spend_all and spare > useful
+    spares = np.full(tree.size, useful if leftover else spare)
+    filled = fill(curves, tree, spares, leftover=leftover)
     proposed, prices = filled.spend, Prices(np.exp(filled.price), 0.0)
     cap = problem.max_moved
     if cap is not None and float(np.abs(proposed - problem.current).sum()) > cap:
-        proposed, prices = fill_moving(curves, tree, totals, cap)
+        proposed, prices = fill_moving(curves, tree, spares, cap)
     proof = certify(problem, tree, proposed, prices)
     if not proof.gap <= MAX_GAP:
         raise AllocationError(

@@ -3,6 +3,9 @@
 A group's spend at a price is the sum of its parts' spends, clipped to its bounds, and falls in the price. So one root
 fixes the price of a whole tree; a group that is clipped there is a tree of its own with its bound as total, and all
 such groups of a round are solved at once. As many rounds as the tree is deep, exact at each.
+
+Sums are counted above the arms' lower bounds throughout: a total that leaves a millionth of itself to choose is met as
+exactly, in what is to choose, as one that leaves all.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +17,7 @@ from stakazo_pipelines.allocation.waterfill import Curves
 
 _ROUNDS = 240  # bisection alone needs about 60; Newton usually ends within 12
 _EXACT = 4e-16
-_CLOSE = 2e-15  # relative distance from the total that is left to the last correction
+_CLOSE = 2e-15  # relative distance from what is to be shared out that is left to the last correction
 _APART = 1e-12  # relative: node sums at neighbouring prices that differ by more hold a jump
 _MARGIN = 1e-9  # of a log price, so that rounding never leaves the root outside its bracket
 
@@ -58,6 +61,18 @@ class Tree:
     def take(self, arms: Ints) -> "Tree":
         return replace(self, member=self.member[arms])
 
+    def above(self, lower: Floats) -> "Tree":
+        """The same tree with its bounds counted above the sums of `lower` (float[n])."""
+        least = self.whole(lower)
+        return replace(self, low=self.low - least, high=self.high - least)
+
+    def whole(self, parts: Floats) -> Floats:
+        """float[k]: what all arms within each node add up to, whatever its bounds."""
+        sums = np.bincount(self.member, parts, self.size).astype(np.float64)
+        for level in self.levels:
+            sums += np.bincount(self.parent[level], sums[level], self.size)
+        return sums
+
     def sums(self, spend: Floats) -> tuple[Floats, Floats]:
         """Sums of the nodes as their parts add up, and clipped to their bounds: float[k] each."""
         raw = np.bincount(self.member, spend, self.size).astype(np.float64)
@@ -83,23 +98,24 @@ class Filled:
     price: Floats
 
 
-def fill(curves: Curves, tree: Tree, totals: Floats, *, leftover: bool = False) -> Filled:
-    """Spends that earn most with sums `totals` (float[k], read for roots only), which must be within reach.
+def fill(curves: Curves, tree: Tree, spare: Floats, *, leftover: bool = False) -> Filled:
+    """Spends that earn most when roots spend `spare` (float[k], read for roots only) above their arms' lower bounds.
 
-    A total that productive arms cannot take up ends at the price 0 (log price -inf), the rest spread over the barren
-    arms in proportion to their room; so does one that they can just take up, if money is `leftover` besides. A total
-    at the sum of lower bounds ends at the smallest price that buys nothing.
+    The spare money must be within reach. What productive arms cannot take up ends at the price 0 (log price -inf), the
+    rest spread over the barren arms in proportion to their room; so does a sum that they can just take up, if money is
+    `leftover` besides. No spare money ends at the smallest price that buys nothing.
     """
+    tree = tree.above(curves.lower)
     fresh = tree.parent < 0
-    target = np.where(fresh, totals, 0.0)
+    target = np.where(fresh, spare, 0.0)
     segment = np.arange(tree.size)
     for level in reversed(tree.levels):
         segment[level] = segment[tree.parent[level]]
-    price, spend = np.zeros(tree.size), np.zeros(len(tree.member))
+    price, extra = np.zeros(tree.size), np.zeros(len(tree.member))
     while fresh.any():
         active = fresh[segment]
         arms = np.flatnonzero(active[tree.member])
-        every = len(arms) == len(spend)
+        every = len(arms) == len(extra)
         part, branch = (curves, tree) if every else (curves.take(arms), tree.take(arms))
         found, dear, cheap = _solve(part, branch, target, segment, fresh, leftover=leftover)
         price = np.where(active, _nested(tree, found, price, target, fresh)[segment], price)
@@ -110,7 +126,7 @@ def fill(curves: Curves, tree: Tree, totals: Floats, *, leftover: bool = False) 
         span = raw_cheap - raw_dear
         share = np.divide(target - raw_dear, span, out=np.zeros(tree.size), where=fresh & (span > 0))
         share = np.clip(share, 0.0, 1.0)[segment]
-        spend[arms] = dear + share[branch.member] * (cheap - dear)
+        extra[arms] = dear + share[branch.member] * (cheap - dear)
 
         wanted = sum_dear + share * (sum_cheap - sum_dear)
         clipped = (raw_dear != sum_dear) | (raw_cheap != sum_cheap)
@@ -125,7 +141,8 @@ def fill(curves: Curves, tree: Tree, totals: Floats, *, leftover: bool = False) 
         fresh = opened
     own = np.flatnonzero((segment == np.arange(tree.size)) & (tree.parent >= 0))
     residual: Floats = target - np.bincount(segment[tree.parent[own]], target[own], tree.size)
-    return Filled(settle(curves, spend, residual, segment[tree.member], tree.size), price)
+    extra = settle(curves, extra, residual, segment[tree.member])
+    return Filled(np.minimum(curves.lower + extra, curves.upper), price)
 
 
 def _nested(tree: Tree, found: Floats, price: Floats, target: Floats, fresh: Flags) -> Floats:
@@ -144,17 +161,18 @@ def _nested(tree: Tree, found: Floats, price: Floats, target: Floats, fresh: Fla
 def _solve(
     curves: Curves, tree: Tree, target: Floats, segment: Ints, fresh: Flags, *, leftover: bool
 ) -> tuple[Floats, Floats, Floats]:
-    """float[k] log price of each fresh segment, and float[n] spends just above and just below it."""
+    """float[k] log price of each fresh segment, and float[n] spends above the lower bounds just above and below it."""
     of = segment[tree.member]
-    least, most = tree.sums(curves.lower)[0], tree.sums(curves.sated())[0]
+    sated_extra, room = curves.sated() - curves.lower, curves.upper - curves.lower
+    least, most = tree.sums(np.zeros(len(of)))[0], tree.sums(sated_extra)[0]
     sated = fresh & (target >= most * (1 - _EXACT))
-    starved = fresh & ~sated & (target <= least * (1 + _EXACT))
+    starved = fresh & ~sated & (target - least <= _EXACT * tree.whole(curves.lower))
     done = ~fresh | sated | starved
     low, high = _bracket(curves, tree, target - least, of, done)
     price = (low + high) / 2
     for step in range(_ROUNDS):
         spend, slope = curves.spend(price, of)
-        total, kept = tree.sums(spend)
+        total, kept = tree.sums(spend - curves.lower)
         met = np.abs(total - target) <= _CLOSE * target
         low = np.where(~done & (met | (total > target)), price, low)
         high = np.where(~done & (met | (total <= target)), price, high)
@@ -169,9 +187,9 @@ def _solve(
         trusted = np.isfinite(newton) & (newton > low) & (newton < high) & (step % 3 != 2) & (step < _ROUNDS // 4)
         price = np.where(done, price, np.where(trusted, newton, low + width / 2))
 
-    dear, cheap = curves.spend(high, of)[0], curves.spend(low, of)[0]
-    dear = np.where(sated[of], curves.sated(), np.where(starved[of], curves.lower, dear))
-    cheap = np.where(sated[of], curves.upper, np.where(starved[of], curves.lower, cheap))
+    dear, cheap = (curves.spend(side, of)[0] - curves.lower for side in (high, low))
+    dear = np.where(sated[of], sated_extra, np.where(starved[of], 0.0, dear))
+    cheap = np.where(sated[of], room, np.where(starved[of], 0.0, cheap))
 
     # The price of a starved segment is the dearest marginal that it leaves unbought.
     free = curves.upper > curves.lower
@@ -205,21 +223,22 @@ def _bracket(curves: Curves, tree: Tree, slack: Floats, of: Ints, done: Flags) -
     return low - _MARGIN * (1 + np.abs(low)), high + _MARGIN * (1 + np.abs(high))
 
 
-def settle(curves: Curves, spend: Floats, target: Floats, segment: Ints, count: int) -> Floats:
+def settle(curves: Curves, extra: Floats, target: Floats, segment: Ints) -> Floats:
     """Close the last rounding gap of each segment's sum, without leaving the bounds of its arms."""
+    count, width = len(target), curves.upper - curves.lower
     for attempt in range(4):
-        gap = target - np.bincount(segment, spend, count)
+        gap = target - np.bincount(segment, extra, count)
         if (np.abs(gap) <= _EXACT * target).all():
             break
         short = gap[segment] > 0
-        room = np.where(short, curves.upper - spend, spend - curves.lower)
-        interior = (spend > curves.lower) & (spend < curves.upper)
-        weight = np.where(interior, np.minimum(room, curves.b * spend), 0.0)
+        room = np.where(short, width - extra, extra)
+        interior = (extra > 0) & (extra < width)
+        weight = np.where(interior, np.minimum(room, curves.b * (curves.lower + extra)), 0.0)
         wide = np.bincount(segment, weight, count) >= np.abs(gap)
         # Where the interior arms cannot take it: barren arms first (they lose nothing), then anyone with room.
         spare = np.where(curves.barren, room, 0.0) if attempt < 2 else room
         weight = np.where(wide[segment], weight, spare)
         whole = np.bincount(segment, weight, count)
         share = np.divide(gap, whole, out=np.zeros(count), where=whole > 0)
-        spend = np.clip(spend + weight * share[segment], curves.lower, curves.upper)
-    return spend
+        extra = np.clip(extra + weight * share[segment], 0.0, width)
+    return extra

@@ -18,23 +18,26 @@ _CLOSE = 1e-13
 _STEPS = (1.0, 3.0, 9.0, 27.0, 80.0, 240.0)  # of a log price
 
 
-def fill_moving(curves: Curves, tree: Tree, totals: Floats, cap: float) -> tuple[Floats, Prices]:
-    """Spends and prices when the cap binds: without it more would move, and the least that must move is within it."""
+def fill_moving(curves: Curves, tree: Tree, spare: Floats, cap: float) -> tuple[Floats, Prices]:
+    """Spends and prices when the cap binds: without it more would move, and the least that must move is within it.
+
+    spare: float[k], money of each root above its arms' lower bounds.
+    """
     if tree.size == 1:
-        return _two_sides(curves, float(totals[0]), cap)
-    return _searched(curves, tree, totals, cap)
+        return _two_sides(curves, float(spare[0]), cap)
+    return _searched(curves, tree, spare, cap)
 
 
-def _two_sides(curves: Curves, total: float, cap: float) -> tuple[Floats, Prices]:
+def _two_sides(curves: Curves, spare: float, cap: float) -> tuple[Floats, Prices]:
     """Without groups a binding cap fixes both sums: raised - cut = total - now and raised + cut = cap.
 
     So the problem falls into two independent water-fillings, one above the current budgets and one below them.
     """
     now = curves.now
-    here = float(now.sum())
-    raised, cut = max((cap + total - here) / 2, 0.0), max((cap - total + here) / 2, 0.0)
+    here = float((now - curves.lower).sum())
+    raised, cut = max((cap + spare - here) / 2, 0.0), max((cap - spare + here) / 2, 0.0)
     one = Tree.flat(np.zeros(len(now), dtype=np.int64), 1)
-    above = fill(curves.within(now, np.maximum(curves.upper, now)), one, np.array([here + raised]))
+    above = fill(curves.within(now, np.maximum(curves.upper, now)), one, np.array([raised]))
     below = fill(curves.within(curves.lower, now), one, np.array([here - cut]))
     high, low = float(np.exp(above.price[0])), float(np.exp(below.price[0]))
     # Not up + (down - now) throughout: that would lose the digits of a budget cut to nearly nothing.
@@ -43,11 +46,11 @@ def _two_sides(curves: Curves, total: float, cap: float) -> tuple[Floats, Prices
     return spend, Prices(np.array([(high + low) / 2]), max(high - low, 0.0) / 2)
 
 
-def _searched(curves: Curves, tree: Tree, totals: Floats, cap: float) -> tuple[Floats, Prices]:
+def _searched(curves: Curves, tree: Tree, spare: Floats, cap: float) -> tuple[Floats, Prices]:
     """The price of moving, by a guarded secant on its logarithm; the answer is a mixture of its two sides."""
 
     def at(log_move: float) -> tuple[Filled, float]:
-        filled = fill(curves.sticky(float(np.exp(log_move))), tree, totals)
+        filled = fill(curves.sticky(float(np.exp(log_move))), tree, spare)
         return filled, float(np.abs(filled.spend - curves.now).sum()) - cap
 
     typical = _typical(curves)
@@ -65,7 +68,7 @@ def _searched(curves: Curves, tree: Tree, totals: Floats, cap: float) -> tuple[F
     if over < 0:  # even nearly free moves stay within the cap: among equals, those that move less
         return tight.spend, _prices(tight, high)
     if short > 0:  # only what must move may move
-        tight = fill(replace(curves, q=np.full_like(curves.q, -np.inf)).sticky(1.0), tree, totals)
+        tight = fill(replace(curves, q=np.full_like(curves.q, -np.inf)).sticky(1.0), tree, spare)
         short = float(np.abs(tight.spend - curves.now).sum()) - cap
         share = _share(over, short)
         return tight.spend + share * (loose.spend - tight.spend), _prices(loose, low)

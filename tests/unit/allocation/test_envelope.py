@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stakazo_pipelines.allocation.envelope import Nonconcave, Sampled, solve_nonconcave
+from stakazo_pipelines.allocation.envelope import Nonconcave, solve_nonconcave
 from stakazo_pipelines.allocation.problem import AllocationProblem, Groups
+from stakazo_pipelines.allocation.sampled import Sampled
 from stakazo_pipelines.allocation.solver import solve
 from stakazo_pipelines.errors import AllocationError, InfeasibleError
 
