@@ -62,9 +62,12 @@ class Tree:
         return replace(self, member=self.member[arms])
 
     def above(self, lower: Floats) -> "Tree":
-        """The same tree with its bounds counted above the sums of `lower` (float[n])."""
+        """The same tree with its bounds counted above the sums of `lower` (float[n]).
+
+        An upper bound that rounding has put below that sum leaves nothing to choose, not less than nothing.
+        """
         least = self.whole(lower)
-        return replace(self, low=self.low - least, high=self.high - least)
+        return replace(self, low=self.low - least, high=np.maximum(self.high - least, 0.0))
 
     def whole(self, parts: Floats) -> Floats:
         """float[k]: what all arms within each node add up to, whatever its bounds."""

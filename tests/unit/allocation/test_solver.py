@@ -158,7 +158,7 @@ def test_scipy_finds_nothing_better(problem):
 
 
 @settings(max_examples=70, deadline=None)
-@given(problems(), st.sampled_from([1e-9, 1e-3, 1e9]), st.sampled_from([1e-9, 1e9]))
+@given(problems(), st.sampled_from([1e-9, 1e-6, 1e-3, 1e9]), st.sampled_from([1e-9, 1e9]))
 def test_the_answer_does_not_depend_on_the_unit_of_money_or_value(problem, money, value):
     groups = problem.groups
     scaled = replace(
@@ -335,6 +335,26 @@ def test_a_crumb_above_large_lower_bounds_is_shared_out_as_if_it_were_all(crumb)
     answer = solve(pinned)
     left = pinned.total - 50.0
     assert answer.proposed[:2] == pytest.approx([0.9 * left, 0.1 * left], rel=1e-9, abs=0)
+    assert answer.gap < 1e-12
+    assert answer.kkt_residual < 1e-9
+
+
+@pytest.mark.parametrize("bound", [7.8, np.nextafter(7.8, 0), np.nextafter(7.8, 8)])
+def test_a_group_whose_bound_is_its_arms_lower_bounds_but_for_rounding_has_nothing_to_choose(bound):
+    lower = np.array([2.6, 5.2, 0.0])
+    groups = Groups(np.array([0, 0, -1]), np.zeros(1), np.array([bound]), ("full",))
+    answer = solve(
+        two_arms(
+            arm_ids=("a", "b", "c"),
+            **dict.fromkeys(("current", "ref_spend"), np.full(3, 10.0)),
+            lower=lower,
+            upper=np.full(3, 30.0),
+            scale=np.array([90.0, 80.0, 10.0]),
+            elasticity=np.full(3, 0.5),
+            groups=groups,
+        )
+    )
+    assert answer.proposed == pytest.approx([2.6, 5.2, 12.2])
     assert answer.gap < 1e-12
     assert answer.kkt_residual < 1e-9
 
