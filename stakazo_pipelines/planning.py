@@ -10,10 +10,11 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
-from stakazo_pipelines.allocation.allocate import AccountSummary, allocate
+from stakazo_pipelines.allocation.allocate import allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.posterior import gains
 from stakazo_pipelines.allocation.problem import Floats, Ints
+from stakazo_pipelines.allocation.report import AccountSummary
 from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.measurement.estimate import Estimates, estimate

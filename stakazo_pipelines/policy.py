@@ -60,6 +60,10 @@ class AllocationPolicy(_Section):
     # What an arm counts with: its expected value, unless one of these asks for care (allocation/risk.py says how).
     risk_quantile: Annotated[float, Field(gt=0, le=0.5)] | None = None
     risk_deviations: Annotated[float, Field(ge=0)] | None = None
+    # What each account's money must earn (allocation/targets.py): what earns less is not spent. None: all of it is.
+    target_roas: Annotated[float, Field(gt=0)] | None = None  # on average
+    min_marginal_roas: Annotated[float, Field(gt=0)] | None = None  # the last unit of money
+    explore: Fraction = 0.0  # share of the expected value a day that trying other budgets may cost; 0: never
 
     @model_validator(mode="after")
     def _one_aversion(self) -> "AllocationPolicy":
@@ -72,12 +76,52 @@ class AllocationPolicy(_Section):
         return self.risk_quantile is not None or bool(self.risk_deviations)
 
 
+class RangePolicy(_Section):
+    """Bounds on money a day. They stop moves that would leave them; a budget outside comes back by its own returns."""
+
+    min: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    max: Annotated[Decimal, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "RangePolicy":
+        if self.max is not None and self.min > self.max:
+            raise ValueError(f"min is above max; lower it by {self.min - self.max} or raise max")
+        return self
+
+
+class GroupPolicy(RangePolicy):
+    """Bounds on the sum of some arms of an account, such as the campaigns of a brand."""
+
+    entities: Annotated[tuple[str, ...], Field(min_length=1)]  # ids of arms, or of campaigns with all their arms
+    within: str | None = None  # the group around this one: they may nest, not overlap
+
+
+class FlightPolicy(_Section):
+    """A total for the days first to last, both within, that ends on it exactly (allocation/pacing.py)."""
+
+    first: date
+    last: date
+    total: Annotated[Decimal, Field(gt=0)]
+    weekdays: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=7, max_length=7)] = (1.0,) * 7
+    over_delivery: Annotated[float, Field(ge=1)] = 1.0  # most that the platform delivers of a day's budget
+
+    @model_validator(mode="after")
+    def _has_days(self) -> "FlightPolicy":
+        if self.last < self.first:
+            raise ValueError(f"the flight ends on {self.last}, before it begins on {self.first}")
+        days = min((self.last - self.first).days + 1, 7)
+        if not any(self.weekdays[(self.first.weekday() + at) % 7] for at in range(days)):
+            raise ValueError("no day of the flight has a weight above 0")
+        return self
+
+
 class PortfolioPolicy(_Section):
     """How money moves between accounts, which may be of different platforms and currencies."""
 
     reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     move_between_accounts: bool = True  # false: every account keeps its own total
     account_step: Annotated[float, Field(gt=0, le=1)] = 0.1  # cumulative: of an account's total, in its day
+    platforms: Mapping[PlatformName, RangePolicy] = Field(default_factory=dict)  # of accounts that share their totals
 
 
 class GuardrailPolicy(_Section):
@@ -100,6 +144,26 @@ class AccountPolicy(_Section):
     autonomy: Autonomy | None = None
     total: Annotated[Decimal, Field(gt=0)] | None = None
     held: tuple[str, ...] = ()
+    bounds: RangePolicy = RangePolicy()  # of its total a day
+    arms: Mapping[str, RangePolicy] = Field(default_factory=dict)  # by id: of single budgets
+    groups: Mapping[str, GroupPolicy] = Field(default_factory=dict)  # by a name of yours
+    flight: FlightPolicy | None = None  # instead of a total a day
+    target_roas: Annotated[float, Field(gt=0)] | None = None
+    target_cpa: Annotated[float, Field(gt=0)] | None = None  # money per conversion, in the account's currency
+    min_marginal_roas: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_total(self) -> "AccountPolicy":
+        if self.flight is not None and self.total is not None:
+            raise ValueError("total and flight are two totals; keep one of them")
+        for name, group in self.groups.items():
+            outer, seen = group.within, {name}
+            while outer is not None:
+                if outer not in self.groups or outer in seen:
+                    raise ValueError(f"group {name} lies within {outer}, which is no group around it")
+                seen.add(outer)
+                outer = self.groups[outer].within
+        return self
 
 
 class AutonomyPolicy(_Section):
@@ -137,10 +201,21 @@ class Policy(_Section):
             )
         return self
 
+    def account(self, platform: str, account_id: str) -> AccountPolicy:
+        """What policy says of one account; nothing where it says nothing."""
+        return self.accounts.get(f"{platform}/{account_id}") or AccountPolicy()
+
     def total_of(self, platform: str, account_id: str) -> Decimal | None:
         """The total a day that policy sets for an account, in its currency; None where today's sum counts."""
-        own = self.accounts.get(f"{platform}/{account_id}")
-        return own.total if own is not None and own.total is not None else self.allocation.total
+        own = self.account(platform, account_id)
+        if own.flight is not None:
+            return None
+        return own.total if own.total is not None else self.allocation.total
+
+    def shares_total(self, platform: str, account_id: str) -> bool:
+        """Whether the account's total is part of the portfolio's, not set by policy."""
+        flight = self.account(platform, account_id).flight
+        return self.portfolio.move_between_accounts and flight is None and self.total_of(platform, account_id) is None
 
     def autonomy_of(self, platform: str, account_id: str, *, sandbox: bool) -> Autonomy:
         """The account's own level, else the default for its kind of endpoint."""

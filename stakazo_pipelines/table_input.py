@@ -147,6 +147,8 @@ def _parsed(text: str, delimiter: str, source: str) -> pl.DataFrame:
     except csv.Error as error:
         raise InputError(f"{source}: not readable as CSV ({error})") from None
     header, width = rows[0], len(rows[0])
+    if not header:
+        raise InputError(f"{source}:1: the first line is empty; it should name the columns")
     if len(set(header)) < width:
         raise InputError(f"{source}: a column name appears twice in the header: {', '.join(header)}")
     date = next((index for index, name in enumerate(header) if _plain(name) == "date"), 0)

@@ -39,6 +39,7 @@ class Binding(StrEnum):
     STEP_DOWN = "step_down"  # the largest cut allowed now
     MINIMUM = "minimum"  # the platform's or policy's smallest budget
     MAXIMUM = "maximum"  # policy's largest budget
+    GROUP = "group"  # a bound on the sum of its group
     DAILY_CAP = "daily_cap"  # the cumulative 24 h cap of the entity or its account
     HELD = "held"  # a person, an experiment or learning holds it
     STATE = "state"  # insufficient, immature or stale: may not grow

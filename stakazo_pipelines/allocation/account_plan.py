@@ -5,81 +5,72 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stakazo_pipelines.allocation.guardrails import Bounds, Reasons
+from stakazo_pipelines.allocation.guardrails import Reasons
+from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.posterior import ExpectedCurve
-from stakazo_pipelines.allocation.problem import AllocationProblem, Flags, Floats, Ints
-from stakazo_pipelines.allocation.rounding import round_to_total, trim_moves
+from stakazo_pipelines.allocation.problem import AllocationProblem, Flags, Floats, Groups, Ints
+from stakazo_pipelines.allocation.rounding import round_in_groups, round_to_total, trim_moves
 from stakazo_pipelines.allocation.solver import Allocation, solve
+from stakazo_pipelines.allocation.targets import Targets, aimed
 from stakazo_pipelines.vocabulary import Binding
 
 _HALF = 0.5  # unit: an exact move below this rounds to no move
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """An account's bounds in whole minor units: int64[n] arrays that contain `current`, and the cap on moved units."""
-
-    current: Ints
-    lower: Ints
-    upper: Ints
-    why_lower: Reasons
-    why_upper: Reasons
-    max_moved: int
-
-    @staticmethod
-    def of(bounds: Bounds, current: Ints, units: int) -> "Limits":
-        """Bounds rounded inwards; `units` minor units make one major."""
-        lower = np.ceil(np.round(bounds.lower * units, 6)).astype(np.int64)
-        upper = np.floor(np.round(bounds.upper * units, 6)).astype(np.int64)
-        return Limits(
-            current=current,
-            lower=np.minimum(lower, current),
-            upper=np.maximum(upper, current),
-            why_lower=bounds.why_lower,
-            why_upper=bounds.why_upper,
-            max_moved=int(np.floor(round(bounds.max_moved * units, 6))),
-        )
-
-    def pinned(self, chosen: Flags) -> "Limits":
-        """The same with the chosen arms kept at their current budgets."""
-        return replace(
-            self,
-            lower=np.where(chosen, self.current, self.lower),
-            upper=np.where(chosen, self.current, self.upper),
-        )
+_APART = 1e-9  # relative: prices that differ by more are different
 
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """Proposed budgets int64[n] in minor units; `asked` is the total wanted, which the bounds may keep out of reach."""
+    """Proposed budgets int64[n] in minor units; `asked` is the total wanted, which the bounds may keep out of reach.
+
+    price: float[n], value of one more minor unit in each arm's innermost group. groups: in minor units, None without
+    any. group_price: float[g], what one more minor unit is worth in each. shadow_price: the same of the account; NaN
+    when no arm was free to move, or a cost per conversion rules.
+    short: why the total is not the one asked for, else empty. reason: why nothing moves, else empty.
+    """
 
     proposed: Ints
     binding: Reasons
     total: int
     asked: int
-    shadow_price: float  # value of one more minor unit; NaN when no arm was free to move
+    price: Floats
+    groups: Groups | None
+    group_price: Floats
+    shadow_price: float
     kkt_residual: float
-    reason: str  # why nothing moves, else empty
+    short: str
+    reason: str
 
 
 def plan_account(
-    *, arm_ids: list[str], limits: Limits, curve: ExpectedCurve, asked: int, most: int, min_change: float
+    *,
+    arm_ids: list[str],
+    limits: Limits,
+    curve: ExpectedCurve,
+    asked: int,
+    most: int,
+    min_change: float,
+    units: int = 100,
+    targets: Targets | None = None,
 ) -> AccountPlan:
     """The best reachable budgets of one account.
 
     asked: the total wanted; most: the largest total allowed. The total is met exactly when the bounds allow it, and
-    otherwise comes as near as they do. min_change: changes below this fraction of a budget are dropped (the smaller
-    half of them first, so that what is left can grow past it) unless the total could not be met without them.
+    otherwise comes as near as they do; targets may ask for less. min_change: changes below this fraction of a budget
+    are dropped (the smaller half of them first, so that what is left can grow past it) unless the total could not be
+    met without them. units: minor units in a major one.
     """
     current = limits.current
     now = int(current.sum())
-    reach = min(int(limits.upper.sum()), now + limits.max_moved, max(most, now))
-    total = int(np.clip(asked, max(int(limits.lower.sum()), now - limits.max_moved), reach))
-    if (limits.lower >= limits.upper).all() or (limits.max_moved < 2 and total == now):
-        binding = limits.why_upper if (limits.lower >= limits.upper).all() else _all_capped(limits)
-        return AccountPlan(current, binding, now, asked, float("nan"), 0.0, _nothing_free(limits, binding))
+    low, high = limits.sums()
+    least = max(low, now - limits.max_moved)
+    total = int(np.clip(asked, least, min(high, now + limits.max_moved, max(most, now))))
+    short = _short(asked, total, units)
+    if limits.fixed or (limits.max_moved < 2 and total == now and targets is None):
+        binding = limits.why_upper if limits.fixed else _all_capped(limits)
+        return _kept(limits, asked, binding, _nothing_free(limits, binding), short)
 
-    best = _optimum(arm_ids, limits, curve, total)
+    problem, missed = _aimed(_problem(arm_ids, limits, curve, total), limits, targets, least, units)
+    best = solve(problem)
     first = best
     small = np.zeros(len(current), dtype=np.bool_)
     while True:
@@ -91,40 +82,88 @@ def plan_account(
         drop = small.copy()
         drop[weak[np.argsort(share, kind="stable")][: (len(weak) + 1) // 2]] = True
         tried = limits.pinned(drop)
-        if not (tried.lower.sum() <= total <= tried.upper.sum()):
+        if not tried.hold(int(problem.total)):
             break
-        small, best = drop, _optimum(arm_ids, tried, curve, total)
+        small, problem = drop, _bounded(problem, tried)
+        best = solve(problem)
 
     free = limits.pinned(small)
-    proposed = _rounded(best.proposed, free, total, min_change)
+    if targets is not None and small.any():  # without the small changes the targets may hold at another total
+        again = _problem(arm_ids, free, curve, int(np.clip(total, *free.sums())))
+        problem, missed = _aimed(again, free, targets, least, units)
+        best = solve(problem)
+    proposed, best = _whole(problem, best, free, min_change)
+    if proposed is None:
+        return _kept(
+            limits, asked, _all_capped(limits), "whole units of money cannot keep the cap on moved money", short
+        )
     # What wanted to move before the small changes went, and has nothing left to move against, is too small as well.
     small |= (np.abs(first.proposed - current) >= _HALF) & (proposed == current) & small.any()
+    if int(proposed.sum()) < total:
+        short = f"a target on returns keeps {(total - int(proposed.sum())) / units:,.2f} of the total unspent"
+    weighted = targets is not None and targets.cpa is not None
     return AccountPlan(
         proposed=proposed,
         binding=_binding(limits, free, small, best, proposed),
         total=int(proposed.sum()),
         asked=asked,
-        shadow_price=best.shadow_price,
+        price=np.full(len(current), np.nan) if weighted else best.price,
+        groups=limits.groups,
+        group_price=np.full(len(best.group_price), np.nan) if weighted else best.group_price,
+        shadow_price=float("nan") if weighted else best.shadow_price,
         kkt_residual=best.kkt_residual,
+        short="; ".join(filter(None, [short, missed])),
         reason=_reason(first, proposed, current, small, min_change),
     )
 
 
-def _optimum(arm_ids: list[str], limits: Limits, curve: ExpectedCurve, total: int) -> Allocation:
+def _problem(arm_ids: list[str], limits: Limits, curve: ExpectedCurve, total: int) -> AllocationProblem:
     current = limits.current.astype(np.float64)
-    return solve(
-        AllocationProblem(
-            arm_ids=arm_ids,
-            current=current,
-            lower=limits.lower.astype(np.float64),
-            upper=limits.upper.astype(np.float64),
-            scale=curve.scale,
-            elasticity=curve.elasticity,
-            ref_spend=np.where(current > 0, current, 1.0),
-            total=float(total),
-            max_moved=float(limits.max_moved),
-        )
+    return AllocationProblem(
+        arm_ids=arm_ids,
+        current=current,
+        lower=limits.lower.astype(np.float64),
+        upper=limits.upper.astype(np.float64),
+        scale=curve.scale,
+        elasticity=curve.elasticity,
+        ref_spend=np.where(current > 0, current, 1.0),
+        total=float(total),
+        groups=limits.groups,
+        max_moved=float(limits.max_moved),
     )
+
+
+def _bounded(problem: AllocationProblem, limits: Limits) -> AllocationProblem:
+    return replace(problem, lower=limits.lower.astype(np.float64), upper=limits.upper.astype(np.float64))
+
+
+def _aimed(
+    problem: AllocationProblem, limits: Limits, targets: Targets | None, least: int, units: int
+) -> tuple[AllocationProblem, str]:
+    """The problem at the total that the targets allow, and what is missed of them."""
+    if targets is None:
+        return problem, ""
+    return aimed(problem, targets, least=max(limits.sums()[0], least), units=units)
+
+
+def _whole(
+    problem: AllocationProblem, best: Allocation, limits: Limits, min_change: float
+) -> tuple[Ints | None, Allocation]:
+    """Whole units, and the optimum that they were rounded from.
+
+    Pairs of moves taken back for the cap on moved money could leave a group's bounds: there the cap is drawn in by what
+    rounding went over, and the optimum found anew. None if not even the tightest cap has whole units.
+    """
+    cap, least = limits.max_moved, abs(int(problem.total) - int(limits.current.sum()))
+    while True:
+        proposed = _rounded(best.proposed, limits, int(problem.total), min_change)
+        over = int(np.abs(proposed - limits.current).sum()) - limits.max_moved
+        if over <= 0:
+            return proposed, best
+        if cap <= least:
+            return None, best
+        cap = max(cap - 2 * over, least)
+        best = solve(replace(problem, max_moved=float(cap)))
 
 
 def _rounded(exact: Floats, limits: Limits, total: int, min_change: float) -> Ints:
@@ -135,11 +174,39 @@ def _rounded(exact: Floats, limits: Limits, total: int, min_change: float) -> In
     lower = np.where(up, np.minimum(current + np.maximum(least, 1), limits.upper), limits.lower)
     upper = np.where(down, np.maximum(current - np.maximum(least, 1), limits.lower), limits.upper)
     still = ~up & ~down
-    lower, upper = np.where(still, current, lower), np.where(still, current, upper)
-    if not lower.sum() <= total <= upper.sum():
-        lower, upper = limits.lower, limits.upper
-    units = round_to_total(exact, lower, upper, total)
-    return trim_moves(units, current, limits.max_moved)
+    moving = limits.within(np.where(still, current, lower), np.where(still, current, upper))
+    rounding = moving if moving.hold(total) else limits
+    if limits.groups is not None:
+        return round_in_groups(exact, rounding.lower, rounding.upper, total, limits.groups)
+    return trim_moves(round_to_total(exact, rounding.lower, rounding.upper, total), current, limits.max_moved)
+
+
+def _kept(limits: Limits, asked: int, binding: Reasons, reason: str, short: str) -> AccountPlan:
+    n, groups = len(limits.current), 0 if limits.groups is None else len(limits.groups.names)
+    nothing = float("nan")
+    return AccountPlan(
+        proposed=limits.current,
+        binding=binding,
+        total=int(limits.current.sum()),
+        asked=asked,
+        price=np.full(n, nothing),
+        groups=limits.groups,
+        group_price=np.full(groups, nothing),
+        shadow_price=nothing,
+        kkt_residual=0.0,
+        short=short,
+        reason=reason,
+    )
+
+
+def _short(asked: int, total: int, units: int) -> str:
+    """Why a total is not the one asked for."""
+    if asked == total:
+        return ""
+    return (
+        f"the total of {asked / units:,.2f} asked for is out of reach of this plan's bounds; the nearest, "
+        f"{total / units:,.2f}, is used ({abs(asked - total) / units:,.2f} {'less' if total < asked else 'more'})"
+    )
 
 
 def _binding(limits: Limits, free: Limits, small: Flags, best: Allocation, proposed: Ints) -> Reasons:
@@ -149,6 +216,9 @@ def _binding(limits: Limits, free: Limits, small: Flags, best: Allocation, propo
     at_upper = (best.proposed >= free.upper - _HALF) & (proposed >= free.upper - 1)
     at_lower = (best.proposed <= free.lower + _HALF) & (proposed <= free.lower + 1)
     binding = np.full(len(proposed), interior, dtype=object)
+    if limits.groups is not None:  # where a unit of money is worth another sum, a group's bound keeps it
+        apart = np.abs(best.price - best.shadow_price) > _APART * np.maximum(best.price, best.shadow_price)
+        binding = np.where(apart, Binding.GROUP, binding)
     binding = np.where(at_lower, limits.why_lower, binding)
     binding = np.where(at_upper, limits.why_upper, binding)
     return np.where(small, Binding.TOO_SMALL, binding)

@@ -2,61 +2,34 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from math import ceil
 
 import numpy as np
 import polars as pl
 
-from stakazo_pipelines.allocation.account_plan import AccountPlan, Limits, plan_account
+from stakazo_pipelines.allocation.account_plan import AccountPlan, plan_account
+from stakazo_pipelines.allocation.arm_groups import arm_groups
+from stakazo_pipelines.allocation.arm_table import ArmTable, arm_table, value_per_conversion
 from stakazo_pipelines.allocation.guardrails import ChangeLedger, bounds
-from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve, Gains, gains
-from stakazo_pipelines.allocation.problem import Flags, Floats, Ints
-from stakazo_pipelines.allocation.risk import RiskAversion, risk_curve
-from stakazo_pipelines.errors import AllocationError
-from stakazo_pipelines.policy import Policy
+from stakazo_pipelines.allocation.limits import Limits
+from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve
+from stakazo_pipelines.allocation.problem import Ints
+from stakazo_pipelines.allocation.report import AllocationResult, plan_gains, report
+from stakazo_pipelines.allocation.targets import Targets
+from stakazo_pipelines.policy import AccountPolicy, Policy
 from stakazo_pipelines.vocabulary import ArmState, Binding
-
-_ROAS = ("roas", "roas_low", "roas_high", "marginal_roas", "marginal_roas_low", "marginal_roas_high")
-_CURVE = ("log_value_mean", "log_value_sd", "elasticity_mean", "elasticity_sd", "curve_corr", "ref_spend")
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSummary:
-    """One account's plan. Money and gains in its currency, per day; the interval is at 90 %."""
-
-    account_id: str
-    platform: str
-    currency: str
-    arms: int
-    changes: int
-    current_total: float
-    proposed_total: float
-    moved: float  # sum of |change|
-    expected_gain: float
-    expected_gain_low: float
-    expected_gain_high: float
-    chance_of_gain: float  # NaN when nothing moves
-    shadow_price: float  # value of one more unit of money; NaN when no arm was free
-    kkt_residual: float
-    reason: str  # in words: why nothing moves, or why the total is not the one asked for; else empty
 
 
 @dataclass(frozen=True, slots=True)
 class AccountReach:
-    """Where one account's budgets may go and what they earn there; `arm_ids`, `limits`, `curve` in one order."""
+    """Where one account's budgets may go, what they earn there and must earn; arrays in the order of `arm_ids`."""
 
     arm_ids: tuple[str, ...]
     limits: Limits
     curve: ExpectedCurve
-
-
-@dataclass(frozen=True, slots=True)
-class AllocationResult:
-    """frame: one row per arm, ordered by account and arm; accounts: one summary per account, in the same order."""
-
-    frame: pl.DataFrame
-    accounts: tuple[AccountSummary, ...]
+    targets: Targets | None = None
 
 
 def allocate(
@@ -74,46 +47,38 @@ def allocate(
 ) -> AllocationResult:
     """Budgets that earn most under the posterior, within policy, by account.
 
-    arms: arm_id, account_id, platform, currency, budget (major units per day), and optionally min_budget, max_budget
-    (the platform's, null for none). total: per account and day, instead of policy's and of today's sum. held: arm ids
-    kept as they are, besides policy's. minor_units: by account id, how many make one major unit. granted: the total of
-    every account in its minor units, as decided over a portfolio; it stands before `total` and policy's growth.
+    arms: arm_id, account_id, platform, currency, budget (major units per day), and optionally campaign_id (for policy's
+    groups) and min_budget, max_budget (the platform's, null for none). total: per account and day, instead of policy's
+    and of today's sum. held: arm ids kept as they are, besides policy's. minor_units: by account id, how many make one
+    major unit. granted: the total of every account in its minor units, as decided over a portfolio or by a flight's
+    pace; it stands before `total` and policy's growth.
     An arm without an estimate, or whose state is not `ok`, is kept where it is. A change set whose expected gain is
     not positive is dropped whole, unless policy asks for care, which may cost expected value. Raises AllocationError
-    for arms that are not a table of distinct budgets.
+    for arms that are not a table of distinct budgets, or policy's groups that overlap.
     """
-    table, units, current, curve, kept = _prepared(estimates, arms, policy, held, minor_units)
-    labels = table["account_id"].to_numpy()
-    names, first = np.unique(labels, return_index=True)
-    slices = [np.arange(start, stop) for start, stop in zip(first, [*first[1:], len(labels)], strict=True)]
+    table = arm_table(estimates, arms, policy, held, minor_units)
+    slices, current = table.accounts, table.current
     plans = [
         _plan(
-            _reach(table, rows, current[rows], int(units[rows[0]]), curve, kept[rows], policy, ledger, step_cap),
+            _reach(table, rows, policy, ledger, step_cap),
             policy,
-            granted if granted is not None else _asked(table, rows, int(units[rows[0]]), policy, total),
+            int(table.units[rows[0]]),
+            granted if granted is not None else _asked(table, rows, policy, total),
             granted,
         )
         for rows in slices
     ]
-    proposed = np.concatenate([plan.proposed for plan in plans])
-    account = np.repeat(np.arange(len(names)), [len(rows) for rows in slices])
-
-    gain = _gains(estimates, table, account, current / units, proposed / units, seed)
+    gain = plan_gains(estimates, table, plans, seed)
     dropped = False
-    careful = policy.allocation.careful
     for index, (plan, rows) in enumerate(zip(plans, slices, strict=True)):
         balanced = plan.total == int(current[rows].sum())
+        careful = policy.allocation.careful or policy.account(*_key(table, rows)).target_cpa is not None
         if balanced and not careful and not plan.reason and not gain.account_mean[index] > 0:
             dropped = True
             plans[index] = _dropped(plan, current[rows], float(gain.account_mean[index]))
-    proposed = np.concatenate([plan.proposed for plan in plans])
     if dropped:
-        gain = _gains(estimates, table, account, current / units, proposed / units, seed)
-    summaries = tuple(
-        _summary(table, rows, plan, current[rows], int(units[rows[0]]), gain, index)
-        for index, (plan, rows) in enumerate(zip(plans, slices, strict=True))
-    )
-    return AllocationResult(_frame(table, current / units, proposed / units, gain, plans, summaries), summaries)
+        gain = plan_gains(estimates, table, plans, seed)
+    return report(estimates, table, plans, gain, seed)
 
 
 def account_reach(
@@ -127,200 +92,80 @@ def account_reach(
 ) -> AccountReach:
     """What `allocate` would choose from, for the arms of one account."""
     account = str(arms["account_id"][0])
-    table, _, current, curve, kept = _prepared(estimates, arms, policy, held, {account: minor_units})
-    return _reach(table, np.arange(len(table)), current, minor_units, curve, kept, policy, ledger, None)
+    table = arm_table(estimates, arms, policy, held, {account: minor_units})
+    return _reach(table, np.arange(len(table.rows)), policy, ledger, None)
 
 
-def _prepared(
-    estimates: CurvePosterior,
-    arms: pl.DataFrame,
-    policy: Policy,
-    held: AbstractSet[str],
-    minor_units: Mapping[str, int],
-) -> tuple[pl.DataFrame, Ints, Ints, ExpectedCurve, Flags]:
-    """The arms with their estimates, and by row: minor units, today's budgets in them, curves, and who is held."""
-    _check(arms, minor_units)
-    table = _joined(arms, estimates.frame)
-    units = np.array([minor_units[account] for account in table["account_id"]], dtype=np.int64)
-    current: Ints = np.rint(table["budget"].to_numpy() * units).astype(np.int64)
-    by_policy = frozenset(arm for account in policy.accounts.values() for arm in account.held)
-    kept = np.array(table["arm_id"].is_in(list(held | by_policy)).to_numpy(), dtype=np.bool_)
-    aversion = RiskAversion(policy.allocation.risk_quantile, policy.allocation.risk_deviations)
-    return table, units, current, risk_curve(table, current / units, aversion), kept
+def _key(table: ArmTable, rows: Ints) -> tuple[str, str]:
+    first = int(rows[0])
+    return str(table.rows["platform"][first]), str(table.rows["account_id"][first])
 
 
-def _check(arms: pl.DataFrame, minor_units: Mapping[str, int]) -> None:
-    needed = ("arm_id", "account_id", "platform", "currency", "budget")
-    if missing := [name for name in needed if name not in arms.columns]:
-        raise AllocationError(f"arms lack {', '.join(missing)}")
-    if arms.is_empty():
-        raise AllocationError("there are no arms to allocate to")
-    twice = arms.filter(pl.col("arm_id").is_duplicated())["arm_id"].unique().sort().to_list()
-    if twice:
-        raise AllocationError(f"arms listed more than once: {', '.join(map(str, twice[:5]))}")
-    wrong = arms.filter(~(pl.col("budget").is_finite() & (pl.col("budget") >= 0)).fill_null(value=False))
-    if len(wrong):
-        raise AllocationError(f"budgets must be amounts of at least zero: {', '.join(wrong['arm_id'].head(5))}")
-    mixed = arms.group_by("account_id").agg(pl.col("currency").n_unique()).filter(pl.col("currency") > 1)
-    if len(mixed):
-        raise AllocationError(f"more than one currency in account {', '.join(mixed['account_id'].sort().head(5))}")
-    if unknown := sorted(set(arms["account_id"]) - minor_units.keys()):
-        raise AllocationError(f"no minor units known for account {', '.join(unknown[:5])}")
-
-
-def _joined(arms: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
-    rows = estimates.select("arm_id", "state", "days", "spend", *_ROAS, *_CURVE).with_row_index("row")
-    optional = [name for name in ("min_budget", "max_budget") if name in arms.columns]
-    return (
-        arms.select("arm_id", "account_id", "platform", "currency", pl.col("budget").cast(pl.Float64), *optional)
-        .join(rows, on="arm_id", how="left")
-        .with_columns(
-            pl.col("row").cast(pl.Int64).fill_null(-1),
-            pl.col("state").fill_null(ArmState.INSUFFICIENT.value),
-            (pl.col("spend") / pl.col("days")).fill_nan(None).fill_null(0.0).alias("average"),
-            pl.lit(0.0).alias("least")
-            if "min_budget" not in optional
-            else pl.col("min_budget").fill_null(0.0).alias("least"),
-            pl.lit(float("inf")).alias("most")
-            if "max_budget" not in optional
-            else pl.col("max_budget").fill_null(float("inf")).alias("most"),
-        )
-        .sort("account_id", "arm_id")
-    )
-
-
-def _reach(
-    table: pl.DataFrame,
-    rows: Ints,
-    current: Ints,
-    units: int,
-    curve: ExpectedCurve,
-    held: Flags,
-    policy: Policy,
-    ledger: ChangeLedger,
-    step_cap: float | None,
-) -> AccountReach:
-    part = table[int(rows[0]) : int(rows[-1]) + 1]
-    arm_ids = part["arm_id"].to_list()
+def _reach(table: ArmTable, rows: Ints, policy: Policy, ledger: ChangeLedger, step_cap: float | None) -> AccountReach:
+    part = table.rows[int(rows[0]) : int(rows[-1]) + 1]
+    arm_ids, units, curve = part["arm_id"].to_list(), int(table.units[rows[0]]), table.curve
+    own = policy.account(*_key(table, rows))
+    wanted = [own.arms.get(arm) for arm in arm_ids]
+    least = [0.0 if bound is None else float(bound.min) for bound in wanted]
+    most = [np.inf if bound is None or bound.max is None else float(bound.max) for bound in wanted]
     rails = bounds(
         account_id=part["account_id"][0],
         arm_ids=arm_ids,
-        current=current / units,
+        current=table.budgets[rows],
         average=part["average"].to_numpy(),
         ok=np.array((part["state"] == ArmState.OK.value).to_numpy()) & (curve.scale[rows] > 0),
-        held=held,
+        held=table.kept[rows],
         policy=policy,
         ledger=ledger,
-        platform_minimum=part["least"].to_numpy(),
-        platform_maximum=part["most"].to_numpy(),
+        platform_minimum=np.maximum(part["least"].to_numpy(), least),
+        platform_maximum=np.minimum(part["most"].to_numpy(), most),
         step_cap=step_cap,
     )
-    own = ExpectedCurve(curve.scale[rows], curve.elasticity[rows])
-    return AccountReach(tuple(arm_ids), Limits.of(rails, current, units), own)
+    groups = arm_groups(own.groups, arm_ids, part["campaign_id"].fill_null("").to_list())
+    limits = Limits.of(rails, table.current[rows], units, groups)
+    return AccountReach(
+        tuple(arm_ids), limits, ExpectedCurve(curve.scale[rows], curve.elasticity[rows]), _targets(own, policy, part)
+    )
 
 
-def _asked(table: pl.DataFrame, rows: Ints, units: int, policy: Policy, total: float | None) -> int | None:
-    """The total wanted of an account in its minor units; None keeps today's."""
-    first = int(rows[0])
-    own = policy.total_of(table["platform"][first], table["account_id"][first])
+def _targets(own: AccountPolicy, policy: Policy, part: pl.DataFrame) -> Targets | None:
+    roas = policy.allocation.target_roas if own.target_roas is None else own.target_roas
+    last = policy.allocation.min_marginal_roas if own.min_marginal_roas is None else own.min_marginal_roas
+    if roas is None and last is None and own.target_cpa is None:
+        return None
+    worth = value_per_conversion(part) if own.target_cpa is not None else None
+    return Targets(roas=roas, marginal_roas=last, cpa=own.target_cpa, per_conversion=worth)
+
+
+def _asked(table: ArmTable, rows: Ints, policy: Policy, total: float | None) -> int:
+    """The total wanted of an account in its minor units, within policy's bounds on it."""
+    key, units = _key(table, rows), int(table.units[rows[0]])
+    own = policy.total_of(*key)
     wanted = own if total is None else Decimal(str(total))
-    return None if wanted is None else int(wanted * units)
+    asked = int(table.current[rows].sum()) if wanted is None else int(wanted * units)
+    allowed = policy.account(*key).bounds
+    asked = max(asked, ceil(allowed.min * units))
+    return asked if allowed.max is None else min(asked, int(allowed.max * units))
 
 
-def _plan(reach: AccountReach, policy: Policy, asked: int | None, granted: int | None) -> AccountPlan:
+def _plan(reach: AccountReach, policy: Policy, units: int, asked: int, granted: int | None) -> AccountPlan:
     now = int(reach.limits.current.sum())
     return plan_account(
         arm_ids=list(reach.arm_ids),
         limits=reach.limits,
         curve=reach.curve,
-        asked=now if asked is None else asked,
+        asked=asked,
         most=int(now * (1 + policy.guardrails.max_budget_growth)) if granted is None else granted,
         min_change=policy.allocation.min_change,
-    )
-
-
-def _gains(
-    estimates: CurvePosterior, table: pl.DataFrame, account: Ints, current: Floats, proposed: Floats, seed: int
-) -> Gains:
-    return gains(
-        estimates,
-        row=table["row"].to_numpy(),
-        account=account,
-        accounts=int(account[-1]) + 1,
-        current=current,
-        proposed=proposed,
-        seed=seed,
+        units=units,
+        targets=reach.targets,
     )
 
 
 def _dropped(plan: AccountPlan, current: Ints, gain: float) -> AccountPlan:
-    return AccountPlan(
+    return replace(
+        plan,
         proposed=current,
         binding=np.where(plan.proposed != current, Binding.NONE, plan.binding),
-        total=plan.total,
-        asked=plan.asked,
-        shadow_price=plan.shadow_price,
-        kkt_residual=plan.kkt_residual,
         reason=f"nothing to gain: the best change within the bounds is expected to earn {gain:.6g} a day",
-    )
-
-
-def _summary(
-    table: pl.DataFrame, rows: Ints, plan: AccountPlan, current: Ints, units: int, gain: Gains, index: int
-) -> AccountSummary:
-    reason = plan.reason
-    if plan.total != plan.asked:
-        reason = "; ".join(filter(None, [_short(plan, units), reason]))
-    first = int(rows[0])
-    return AccountSummary(
-        account_id=table["account_id"][first],
-        platform=table["platform"][first],
-        currency=table["currency"][first],
-        arms=len(rows),
-        changes=int((plan.proposed != current).sum()),
-        current_total=float(current.sum()) / units,
-        proposed_total=float(plan.proposed.sum()) / units,
-        moved=float(np.abs(plan.proposed - current).sum()) / units,
-        expected_gain=float(gain.account_mean[index]),
-        expected_gain_low=float(gain.account_low[index]),
-        expected_gain_high=float(gain.account_high[index]),
-        chance_of_gain=float(gain.account_chance[index]),
-        shadow_price=plan.shadow_price * units,
-        kkt_residual=plan.kkt_residual,
-        reason=reason,
-    )
-
-
-def _short(plan: AccountPlan, units: int) -> str:
-    asked, total = plan.asked / units, plan.total / units
-    return (
-        f"the total of {asked:,.2f} asked for is out of reach of this plan's bounds; the nearest, {total:,.2f}, "
-        f"is used ({abs(asked - total):,.2f} {'less' if total < asked else 'more'})"
-    )
-
-
-def _frame(
-    table: pl.DataFrame,
-    current: Floats,
-    proposed: Floats,
-    gain: Gains,
-    plans: list[AccountPlan],
-    accounts: tuple[AccountSummary, ...],
-) -> pl.DataFrame:
-    prices = np.repeat([account.shadow_price for account in accounts], [account.arms for account in accounts])
-    binding = [str(reason) for plan in plans for reason in plan.binding]
-    return table.select(
-        "arm_id",
-        "account_id",
-        "platform",
-        "currency",
-        pl.Series("current_budget", current),
-        pl.Series("proposed_budget", proposed),
-        *_ROAS,
-        pl.Series("expected_gain", gain.mean),
-        pl.Series("expected_gain_low", gain.low),
-        pl.Series("expected_gain_high", gain.high),
-        "state",
-        pl.Series("binding", binding),
-        pl.Series("shadow_price", prices).fill_nan(None),
     )

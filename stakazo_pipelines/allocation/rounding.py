@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stakazo_pipelines.allocation.problem import Floats, Ints
+from stakazo_pipelines.allocation.problem import Floats, Groups, Ints
+from stakazo_pipelines.allocation.tree import Tree
 
 
 def round_to_total(exact: Floats, lower: Ints, upper: Ints, total: int) -> Ints:
@@ -26,6 +27,29 @@ def round_to_total(exact: Floats, lower: Ints, upper: Ints, total: int) -> Ints:
         units[order] += moved
         remainder[order] -= moved
         gap -= int(moved.sum())
+    return units
+
+
+def round_in_groups(exact: Floats, lower: Ints, upper: Ints, total: int, groups: Groups) -> Ints:
+    """`round_to_total` with every group's sum within the group's bounds (whole numbers) as well.
+
+    From the outside in: what lies in a group shares out the group's sum once that is a whole number. `exact` must keep
+    the bounds; then whole sums beside it do so at every depth.
+    """
+    root, above = len(groups.names), np.where(groups.above < 0, len(groups.names), groups.above)
+    member = np.where(groups.member < 0, root, groups.member)
+    least, most = groups.reach(lower.astype(np.float64), upper.astype(np.float64))
+    low = np.maximum(least[:-1], groups.lower).astype(np.int64)
+    high = np.minimum(most[:-1], groups.upper).astype(np.int64)
+    sums = Tree.of(groups, len(exact)).whole(exact)[:-1]
+    units, goal = np.zeros(len(exact), dtype=np.int64), np.full(root + 1, total, dtype=np.int64)
+    for node in (root, *(int(index) for level in reversed(groups.levels) for index in level)):
+        arms, inner = np.flatnonzero(member == node), np.flatnonzero(above == node)
+        parts = [
+            np.concatenate([own[arms], nested[inner]]) for own, nested in ((exact, sums), (lower, low), (upper, high))
+        ]
+        shared = round_to_total(parts[0], parts[1], parts[2], int(goal[node]))
+        units[arms], goal[inner] = shared[: len(arms)], shared[len(arms) :]
     return units
 
 

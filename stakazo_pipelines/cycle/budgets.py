@@ -10,8 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from stakazo_pipelines.allocation.allocate import AccountSummary, AllocationResult, allocate
+from stakazo_pipelines.allocation.allocate import allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
+from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.decisions.record import current_holds
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
@@ -109,6 +110,7 @@ def allocate_accounts(
     decided over a portfolio (see cycle.portfolio); the other accounts keep their own.
     """
     frames: list[pl.DataFrame] = []
+    groups: list[pl.DataFrame] = []
     summaries: list[AccountSummary] = []
     for one in inputs:
         platform, account_id = one.key
@@ -125,8 +127,9 @@ def allocate_accounts(
         level = pl.when(_HOLDS_OWN).then(pl.lit(Level.CAMPAIGN.value)).otherwise(pl.lit(Level.AD_GROUP.value))
         names = one.arms.select("arm_id", "campaign_id", level=level)
         frames.append(result.frame.join(names, on="arm_id", how="left", maintain_order="left"))
+        groups.append(result.groups)
         summaries += [_with_reason(summary, one.unready) for summary in result.accounts]
-    return AllocationResult(pl.concat(frames), tuple(summaries))
+    return AllocationResult(pl.concat(frames), tuple(summaries), pl.concat(groups))
 
 
 def platform_ledgers(

@@ -12,9 +12,10 @@ from decimal import Decimal
 import polars as pl
 
 from stakazo_pipelines import marts
-from stakazo_pipelines.allocation.allocate import AccountSummary, AllocationResult, account_reach
+from stakazo_pipelines.allocation.allocate import account_reach
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.portfolio import Stake, plan_portfolio
+from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, AccountKey, account_inputs, allocate_accounts
 from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary, portfolio_gain, summarise
@@ -138,7 +139,7 @@ def allocate_portfolio(
 
 def worth_for(policy: Policy, rates: Rates, platform: str, account: Account, on: date) -> Decimal | None:
     """What one unit of the account's money is in the reporting currency; None where its total is its own business."""
-    if not policy.portfolio.move_between_accounts or policy.total_of(platform, account.id) is not None:
+    if not policy.shares_total(platform, account.id):
         return None
     try:
         return rates.worth(account.currency, policy.portfolio.reporting_currency, on)
@@ -169,6 +170,8 @@ def _kept(
     """Why an account keeps its own total; '' when it need not."""
     if not policy.portfolio.move_between_accounts:
         return "portfolio.move_between_accounts is false"
+    if policy.account(*one.key).flight is not None:
+        return "its flight sets its total"
     if policy.total_of(*one.key) is not None:
         return "policy sets its total"
     if one.unready is not None:

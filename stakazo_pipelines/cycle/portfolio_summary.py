@@ -7,10 +7,10 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
-from stakazo_pipelines.allocation.allocate import AccountSummary
 from stakazo_pipelines.allocation.portfolio import PortfolioPlan, Share
 from stakazo_pipelines.allocation.posterior import gains
 from stakazo_pipelines.allocation.problem import Floats, Ints
+from stakazo_pipelines.allocation.report import AccountSummary
 from stakazo_pipelines.cycle.budgets import AccountKey
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.vocabulary import Binding

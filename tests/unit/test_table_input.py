@@ -131,6 +131,11 @@ def test_unusable_files_are_errors_that_name_the_fix(write, text, words):
         read_table(write(text))
 
 
+def test_a_first_line_without_names_before_ragged_rows_is_an_error_that_says_so(write):
+    with pytest.raises(InputError, match="first line is empty"):
+        read_table(write("\n2026-01-01,A,1,2,3\n2026-01-01,A,1,2,3,9,9\n"))
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.csv: cannot be read"):
         read_table(tmp_path / "nothing.csv")

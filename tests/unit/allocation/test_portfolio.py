@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stakazo_pipelines.allocation.account_plan import Limits, plan_account
+from stakazo_pipelines.allocation.account_plan import plan_account
 from stakazo_pipelines.allocation.allocate import AccountReach
+from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.portfolio import NOBODY_TO_TRADE_WITH, Stake, plan_portfolio
 from stakazo_pipelines.allocation.posterior import ExpectedCurve
 from stakazo_pipelines.allocation.rounding import round_to_total
