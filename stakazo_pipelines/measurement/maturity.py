@@ -6,7 +6,6 @@ towards a documented prior: one backfill, in which every day is seen once, harml
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
@@ -22,9 +21,8 @@ from stakazo_pipelines.measurement.triangles import Cells, Group, triangle_cells
 _PRIOR_KNOTS = {0: 0.35, 1: 0.55, 3: 0.75, 7: 0.88, 14: 0.97, MATURE_AGE: 1.0}
 _LEAST_SHARE = 1e-3  # less than that says nothing of what a day will have earned
 _BAND = 1.6449  # normal quantile of 90 % intervals
-_BETWEEN = " · "  # parts of a group's name
+BETWEEN = " · "  # parts of a group's name
 _ANY = "*"  # a part that is not known
-RECENT_AGES = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def group_name(platform: str, window: str = "", objective: str = "", account: st
     parts = [platform, window, objective, account]
     while len(parts) > 1 and not parts[-1]:
         parts.pop()
-    return _BETWEEN.join(part or _ANY for part in parts)
+    return BETWEEN.join(part or _ANY for part in parts)
 
 
 def maturity_of(
@@ -153,42 +151,3 @@ def _level(path: Group) -> int:
 
 def _conversions(path: Group, cells: Mapping[Group, Cells]) -> float:
     return sum(own.conversions for group, own in cells.items() if path in _paths(group))
-
-
-def mature_as_of(curve: MaturityCurve, *, day: date, threshold: float) -> date:
-    """The last report day of which at least `threshold` is reported, read on the morning after `day`."""
-    return day + timedelta(days=1 - curve.mature_age(threshold))
-
-
-def still_to_come(curves: Mapping[str, MaturityCurve], *, day: date, days: int = RECENT_AGES) -> pl.DataFrame:
-    """Per group and each of the last `days` report days up to `day`: the share that is still to come, with its band.
-
-    Columns: group, date_day, age_days, to_come, to_come_low, to_come_high (90 %); read on the morning after `day`.
-    """
-    ages = np.arange(1, days + 1)
-    frames = []
-    for name, curve in curves.items():
-        low, high = curve.band(ages)
-        frames.append(
-            pl.DataFrame(
-                {
-                    "group": [name] * days,
-                    "date_day": [day + timedelta(days=1 - int(age)) for age in ages],
-                    "age_days": ages,
-                    "to_come": 1.0 - curve.fraction(ages),
-                    "to_come_low": 1.0 - high,
-                    "to_come_high": 1.0 - low,
-                }
-            )
-        )
-    return pl.concat(frames) if frames else pl.DataFrame(schema=_TO_COME)
-
-
-_TO_COME = {
-    "group": pl.String(),
-    "date_day": pl.Date(),
-    "age_days": pl.Int64(),
-    "to_come": pl.Float64(),
-    "to_come_low": pl.Float64(),
-    "to_come_high": pl.Float64(),
-}
