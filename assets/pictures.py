@@ -116,27 +116,29 @@ def maturity_curve(
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = _figure(height=3.0)
-    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    figure = _figure(height=2.8)
+    left, right = figure.subplots(1, 2, width_ratios=[4, 3])
     platforms = list(dict.fromkeys(name.split(BETWEEN)[0] for name in curves))
     colours = dict(zip(platforms, (_BLUE, _ORANGE, _GREEN, *[_GREY] * len(platforms)), strict=False))
     ages = range(MATURE_AGE + 1)
     for name, curve in curves.items():
         platform, *narrower = name.split(BETWEEN)
         if narrower:
-            left.plot(ages, curve.shares, color=colours[platform], linewidth=0.6, alpha=0.6)
+            left.plot(ages, curve.shares, color=colours[platform], linewidth=0.6)
             continue
         low, high = curve.band(np.arange(MATURE_AGE + 1))
-        left.fill_between(ages, low, high, color=colours[platform], alpha=0.15)
-        left.plot(ages, curve.shares, color=colours[platform], marker="o", markersize=2.5, label=platform)
+        left.fill_between(ages, low, high, color=colours[platform], alpha=0.15, linewidth=0)
+        left.plot(ages, curve.shares, color=colours[platform], linewidth=1.4, label=platform)
     left.axhline(threshold, color="black", linewidth=0.6, linestyle="--")
     left.set_ylim(0, 1.02)
     left.set_xlabel("age of the report day in days (band: 90 %; thin: windows and objectives)", fontsize=7)
     left.set_ylabel("share of conversions reported", fontsize=7)
     for (group,), part in to_come.group_by("group", maintain_order=True):
         colour = colours[str(group)]
-        right.fill_between(part["date_day"], part["to_come_low"], part["to_come_high"], color=colour, alpha=0.15)
-        right.plot(part["date_day"], part["to_come"], color=colour, marker="o", markersize=2.5, label=str(group))
+        right.fill_between(
+            part["date_day"], part["to_come_low"], part["to_come_high"], color=colour, alpha=0.15, linewidth=0
+        )
+        right.plot(part["date_day"], part["to_come"], color=colour, linewidth=1.4, label=str(group))
     right.axhline(1 - threshold, color="black", linewidth=0.6, linestyle="--")
     right.set_ylim(0, 1.02)
     right.xaxis.set_major_locator(MaxNLocator(4))

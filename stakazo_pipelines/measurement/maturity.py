@@ -13,6 +13,7 @@ import polars as pl
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array, IntArray
 from stakazo_pipelines.measurement.delays import Delay, Node, default_delay, fit_delays, rates_of
+from stakazo_pipelines.measurement.late_value import value_powers
 from stakazo_pipelines.measurement.triangles import MATURE_AGE as MATURE_AGE
 from stakazo_pipelines.measurement.triangles import Cells, Group, triangle_cells
 
@@ -30,12 +31,13 @@ class MaturityCurve:
     """Reported share by age 0..28 (non-decreasing, 1 at 28 and after).
 
     log_sds: standard error of the log of each share, () for a curve that is known. conversions: those it was learned
-    from, of its own group alone; 0 for one that is borrowed from the group above.
+    from, of its own group alone; 0 for one that is borrowed from the group above. value_power: see `late_value`.
     """
 
     shares: tuple[float, ...]
     log_sds: tuple[float, ...] = ()
     conversions: float = 0.0
+    value_power: float = 1.0
 
     def __post_init__(self) -> None:
         values = np.asarray(self.shares)
@@ -57,6 +59,10 @@ class MaturityCurve:
         """Standard error of `fraction`."""
         return np.asarray(self.fraction(age_days) * self.log_sd(age_days), dtype=np.float64)
 
+    def value_factor(self, age_days: Array | IntArray | int) -> Array:
+        """What makes reported value as mature as the conversions are: 1 unless late orders are worth more or less."""
+        return np.asarray(self.fraction(age_days) ** (1.0 - self.value_power), dtype=np.float64)
+
     def band(self, age_days: Array | IntArray | int) -> tuple[Array, Array]:
         """90 % interval of `fraction`: -log share is positive, so its log is taken as normal."""
         left = np.maximum(-np.log(self.fraction(age_days)), 1e-12)
@@ -72,10 +78,13 @@ def _clipped(age_days: Array | IntArray | int) -> IntArray:
     return np.clip(np.asarray(age_days, dtype=np.int64), 0, MATURE_AGE)
 
 
-def _curve(delay: Delay, conversions: float = 0.0) -> MaturityCurve:
+def _curve(delay: Delay, conversions: float = 0.0, value_power: float = 1.0) -> MaturityCurve:
     shares, log_sds = np.maximum(delay.shares(), _LEAST_SHARE), delay.log_sds()
     return MaturityCurve(
-        tuple(float(share) for share in shares), tuple(float(sd) for sd in log_sds), conversions=conversions
+        shares=tuple(float(share) for share in shares),
+        log_sds=tuple(float(sd) for sd in log_sds),
+        conversions=conversions,
+        value_power=value_power,
     )
 
 
@@ -116,8 +125,9 @@ def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURI
     """Curves by `group_name` from `platform, date_day, age_days, conversions` (several rows a day: one a vintage).
 
     Give `attribution_window`, `objective` and `account_id` too where they are known: every group has a curve then, the
-    platform's own being what is expected of a further account. A day last seen at age 3 says nothing of what arrives
-    later. See `delays` for the model. Raises MeasurementError when a column is missing.
+    platform's own being what is expected of a further account. With `conversions_value` it is also learned whether
+    late orders are worth more. A day last seen at age 3 says nothing of what arrives later. See `delays` for the model.
+    Raises MeasurementError when a column is missing.
     """
     cells = triangle_cells(vintages)
     nodes: list[Node] = []
@@ -132,7 +142,11 @@ def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURI
         if parent is not None:
             nodes[parent] = Node(nodes[parent].parent, nodes[parent].level, own)
     delays = fit_delays(nodes, rates_of(np.asarray(prior.shares)))
-    return {group_name(*path): _curve(delays[at], _conversions(path, cells)) for path, at in place.items()}
+    powers = value_powers(vintages)
+    return {
+        group_name(*path): _curve(delays[at], _conversions(path, cells), powers.get(path[0], (1.0, 0.0))[0])
+        for path, at in place.items()
+    }
 
 
 def _paths(group: Group) -> list[Group]:

@@ -82,8 +82,10 @@ def build_panel(
         )
         .sort("arm", "day")
     )
-    share, share_variance = _shares(rows, table, arm_days, maturity)
-    rows = rows.with_columns(pl.Series("share", share), pl.Series("share_variance", share_variance))
+    share, share_variance, value_factor = _shares(rows, table, arm_days, maturity)
+    rows = rows.with_columns(
+        pl.Series("share", share), pl.Series("share_variance", share_variance), pl.col("value") * value_factor
+    )
     ref_spend = _reference(rows, table, window_days)
     unit = table["unit"].to_numpy()
     log_rate, unit_value = _references(rows, table)
@@ -147,8 +149,9 @@ def _arm_table(used: pl.DataFrame, arms: pl.DataFrame) -> pl.DataFrame:
 
 def _shares(
     rows: pl.DataFrame, table: pl.DataFrame, arm_days: pl.DataFrame, maturity: Mapping[str, MaturityCurve]
-) -> tuple[Array, Array]:
-    """Per row: the reported share of its conversions by the curve of its arm's group, and the variance of its log.
+) -> tuple[Array, Array, Array]:
+    """Per row, by the curve of its arm's group: the reported share of its conversions, the variance of that share's
+    log, and what makes its value as mature as its conversions.
 
     An arm's attribution window is that of its newest day, where `arm_days` tells it.
     """
@@ -163,10 +166,10 @@ def _shares(
     code = of_arm.join(groups, on=of_arm.columns, how="left", maintain_order="left")["group"].to_numpy()
     ages = np.arange(MATURE_AGE + 1)
     curves = [maturity_of(maturity, *key) for key in groups.drop("group").iter_rows()]
-    shares = np.array([curve.fraction(ages) for curve in curves]).reshape(-1, len(ages))
-    variances = np.array([curve.log_sd(ages) ** 2 for curve in curves]).reshape(-1, len(ages))
     at = code[rows["arm"].to_numpy()], np.minimum(rows["age"].to_numpy(), MATURE_AGE)
-    return shares[at], variances[at]
+    told = [(curve.fraction(ages), curve.log_sd(ages) ** 2, curve.value_factor(ages)) for curve in curves]
+    share, variance, factor = np.array(told, dtype=np.float64).reshape(-1, 3, len(ages)).transpose(1, 0, 2)
+    return share[at], variance[at], factor[at]
 
 
 def _reference(rows: pl.DataFrame, table: pl.DataFrame, window_days: int) -> Array:

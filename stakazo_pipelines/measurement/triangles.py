@@ -43,23 +43,8 @@ def triangle_cells(vintages: pl.DataFrame, measure: str = "conversions") -> dict
     Where a day is restated downwards the fall is counted with the arrivals of the other days of its group, and the sum
     is at least 0. Raises MeasurementError when a column is missing.
     """
-    needed = {"platform", "date_day", "age_days", measure}
-    if missing := needed - set(vintages.columns):
-        raise MeasurementError(f"vintages lack {', '.join(sorted(missing))}")
-    keys = [*LEVELS, "date_day"]
-    amount = pl.col(measure).cast(pl.Float64)
-    rows = (
-        vintages.with_columns(pl.lit("").alias(name) for name in LEVELS if name not in vintages.columns)
-        .filter(pl.col("platform").is_not_null() & pl.col("date_day").is_not_null() & pl.col("age_days").is_not_null())
-        .filter(amount.is_finite() & (amount >= 0))
-        .select(*(pl.col(name).fill_null("") for name in LEVELS), "date_day", "age_days", amount.alias("seen"))
-        .sort(*keys, "age_days", "seen")
-        .with_columns(age=pl.col("age_days").clip(0, MATURE_AGE))
-        .group_by(*keys, "age", maintain_order=True)
-        .agg(pl.col("seen").last())
-        .with_columns(after=pl.col("age").shift(1).over(keys), before=pl.col("seen").shift(1).over(keys))
-    )
-    pairs = rows.filter(pl.col("after").is_not_null()).rename({"age": "until"})
+    rows = _vintage_rows(vintages, measure)
+    pairs = _pairs(rows)
     cell = [*LEVELS, "after", "until"]
     came = pl.col("seen") - pl.col("before")
     share = (came.sum().clip(lower_bound=0.0) / pl.col("seen").sum()).over(cell).fill_nan(0.0)
@@ -85,6 +70,37 @@ def triangle_cells(vintages: pl.DataFrame, measure: str = "conversions") -> dict
         group: Group = (values[0], values[1], values[2], values[3])
         found[group] = _cells(by_group.get(group, weighed.clear()))
     return found
+
+
+def vintage_pairs(vintages: pl.DataFrame, measure: str) -> pl.DataFrame:
+    """Per group, day and pair of ages that followed each other: LEVELS, date_day, after, until, `before` and `seen`.
+
+    The measure as reported at `after` and at `until`. Raises MeasurementError when a column is missing.
+    """
+    return _pairs(_vintage_rows(vintages, measure))
+
+
+def _pairs(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col("after").is_not_null()).rename({"age": "until"})
+
+
+def _vintage_rows(vintages: pl.DataFrame, measure: str) -> pl.DataFrame:
+    needed = {"platform", "date_day", "age_days", measure}
+    if missing := needed - set(vintages.columns):
+        raise MeasurementError(f"vintages lack {', '.join(sorted(missing))}")
+    keys = [*LEVELS, "date_day"]
+    amount = pl.col(measure).cast(pl.Float64)
+    return (
+        vintages.with_columns(pl.lit("").alias(name) for name in LEVELS if name not in vintages.columns)
+        .filter(pl.col("platform").is_not_null() & pl.col("date_day").is_not_null() & pl.col("age_days").is_not_null())
+        .filter(amount.is_finite() & (amount >= 0))
+        .select(*(pl.col(name).fill_null("") for name in LEVELS), "date_day", "age_days", amount.alias("seen"))
+        .sort(*keys, "age_days", "seen")
+        .with_columns(age=pl.col("age_days").clip(0, MATURE_AGE))
+        .group_by(*keys, "age", maintain_order=True)
+        .agg(pl.col("seen").last())
+        .with_columns(after=pl.col("age").shift(1).over(keys), before=pl.col("seen").shift(1).over(keys))
+    )
 
 
 def _dispersion() -> pl.Expr:
