@@ -108,7 +108,10 @@ def _budget_holders(entities: pl.DataFrame) -> pl.DataFrame:
     facts = [*_ACCOUNT, "currency", "level"]
     campaigns = entities.filter(pl.col("level") == Level.CAMPAIGN.value).with_columns(active=active)
     parents = campaigns.select(
-        *_ACCOUNT, parent_id="entity_id", campaign_objective="objective", campaign_active="active"
+        *_ACCOUNT,
+        parent_id="entity_id",
+        campaign_objective=pl.col("objective").replace("", None),
+        campaign_active="active",
     )
     ad_groups = (
         entities.filter(pl.col("level") == Level.AD_GROUP.value, pl.col("budget").is_not_null())
