@@ -23,6 +23,7 @@ from assets.pictures import by_weight, maturity_curve, response_curves_plot, roa
 from resources import ClockResource, LakeResource, PolicyResource
 from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.budgets import accounts_in
+from stakazo_pipelines.cycle.maturity import MATURITY
 from stakazo_pipelines.cycle.returns import (
     CURVES,
     ESTIMATES,
@@ -33,7 +34,7 @@ from stakazo_pipelines.cycle.returns import (
     refit_population,
 )
 from stakazo_pipelines.measurement.estimate import Estimates
-from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY, MATURE_AGE
+from stakazo_pipelines.measurement.maturity_report import still_to_come, summary, told, wide_groups
 from stakazo_pipelines.quality import FINER_GRAINS, READINESS_DAYS, disordered, readiness
 from stakazo_pipelines.vocabulary import ArmState
 
@@ -167,7 +168,8 @@ def response_population(lake: LakeResource, policy: PolicyResource, clock: Clock
     description=(
         "What each budget holder (an arm: an ad group, or a campaign with its own budget) earns per unit of money at "
         "today's budget, and what the next unit would earn, with 90 % intervals, corrected for conversions that are "
-        "still to come. State says whether there is enough, mature and recent data to act on."
+        "still to come: how they arrive is learned from the raw vintages, by platform, attribution window, objective "
+        "and account. State says whether there is enough, mature and recent data to act on."
     ),
 )
 def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
@@ -177,9 +179,11 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
         opened.write_asset(ESTIMATES, day, frame)
     wrong = disordered(frame)
     measured = _budget_share(frame, ArmState.OK)
-    ages = list(range(MATURE_AGE + 1))
-    learned = learned_maturity(opened, day) or {"prior (no vintages yet)": DEFAULT_MATURITY}
-    shares = {name: curve.fraction(pl.Series(ages).to_numpy()) for name, curve in learned.items()}
+    learned, mature_share = learned_maturity(opened, day), rules.measurement.mature_share
+    platforms = wide_groups(learned)
+    mature = summary(learned, day=day, threshold=mature_share)
+    opened.write_asset(MATURITY, day, mature)
+    to_come = still_to_come(platforms, day=day)
     named = marts.with_names(opened, frame, as_of=day + timedelta(days=1))
     counts = {f"arms_{state}": int((frame["state"] == state.value).sum()) for state in ArmState}
     return MaterializeResult(
@@ -188,7 +192,12 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
             **counts,
             "budget_share_measured": measured,
             "roas_intervals": roas_forest(named, target=rules.measurement.target_roas),
-            "maturity": maturity_curve(ages, {name: list(values) for name, values in shares.items()}),
+            "mature_as_of": "; ".join(
+                f"{name}: {told(curve, day=day, threshold=mature_share)}" for name, curve in platforms.items()
+            ),
+            "maturity": maturity_curve(wide_groups(learned, parts=3), to_come, threshold=mature_share),
+            "maturity_by_group": table(mature),
+            "still_to_come": table(to_come.sort("age_days", maintain_order=True)),
             "largest_budgets": table(by_weight(named).select(_SHOWN)),
         },
         check_results=[

@@ -2,18 +2,21 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 from dagster import MarkdownMetadataValue, MetadataValue
+
+from stakazo_pipelines.measurement.maturity import BETWEEN, MATURE_AGE, MaturityCurve
 
 if TYPE_CHECKING:  # matplotlib takes longer to import than most of the project: it comes with the first picture
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MAX_PNG_BYTES = 50_000  # stored with every event: a larger picture would bloat the event log
-_BLUE, _ORANGE, _GREY = "#2563eb", "#ea580c", "#9ca3af"
+_BLUE, _ORANGE, _GREEN, _GREY = "#2563eb", "#ea580c", "#059669", "#9ca3af"
 
 
 def roas_forest(estimates: pl.DataFrame, *, target: float, most: int = 24) -> MarkdownMetadataValue:
@@ -103,16 +106,49 @@ def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: 
     return _markdown(figure, "Response curves of the arms with the largest budgets")
 
 
-def maturity_curve(ages: Sequence[int], fractions: dict[str, Sequence[float]]) -> MarkdownMetadataValue:
-    """Share of the eventual conversions that is reported at each age, a line per platform."""
-    figure, axes = _canvas(height=2.6)
-    for platform, values in fractions.items():
-        axes.plot(ages, values, marker="o", markersize=3, label=platform)
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel("age of the report day in days")
-    axes.set_ylabel("share of conversions reported")
-    axes.legend(fontsize=7, loc="lower right")
-    return _markdown(figure, "Conversion maturity")
+def maturity_curve(
+    curves: Mapping[str, MaturityCurve], to_come: pl.DataFrame, *, threshold: float
+) -> MarkdownMetadataValue:
+    """Left the share of eventual conversions that is reported at each age, right what recent days still lack.
+
+    curves: by group; platforms are drawn with their 90 % bands, groups within them thin. to_come: the columns of
+    `still_to_come`, of the platforms alone. Dashed: from there on a day is called mature.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = _figure(height=2.8)
+    left, right = figure.subplots(1, 2, width_ratios=[4, 3])
+    platforms = list(dict.fromkeys(name.split(BETWEEN)[0] for name in curves))
+    colours = dict(zip(platforms, (_BLUE, _ORANGE, _GREEN, *[_GREY] * len(platforms)), strict=False))
+    ages = range(MATURE_AGE + 1)
+    for name, curve in curves.items():
+        platform, *narrower = name.split(BETWEEN)
+        if narrower:
+            left.plot(ages, curve.shares, color=colours[platform], linewidth=0.6)
+            continue
+        low, high = curve.band(np.arange(MATURE_AGE + 1))
+        left.fill_between(ages, low, high, color=colours[platform], alpha=0.15, linewidth=0)
+        left.plot(ages, curve.shares, color=colours[platform], linewidth=1.4, label=platform)
+    left.axhline(threshold, color="black", linewidth=0.6, linestyle="--")
+    left.set_ylim(0, 1.02)
+    left.set_xlabel("age of the report day in days (band: 90 %; thin: windows and objectives)", fontsize=7)
+    left.set_ylabel("share of conversions reported", fontsize=7)
+    for (group,), part in to_come.group_by("group", maintain_order=True):
+        colour = colours[str(group)]
+        right.fill_between(
+            part["date_day"], part["to_come_low"], part["to_come_high"], color=colour, alpha=0.15, linewidth=0
+        )
+        right.plot(part["date_day"], part["to_come"], color=colour, linewidth=1.4, label=str(group))
+    right.axhline(1 - threshold, color="black", linewidth=0.6, linestyle="--")
+    right.set_ylim(0, 1.02)
+    right.xaxis.set_major_locator(MaxNLocator(4))
+    right.set_ylabel("share still to come", fontsize=7)
+    right.set_xlabel("report day (dashed: called mature)", fontsize=7)
+    right.legend(fontsize=7, loc="upper left")
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=7)
+    return _markdown(figure, "Conversion maturity, and what recent days still lack")
 
 
 def coverage_over_time(days: pl.DataFrame, *, level: float = 0.9) -> MarkdownMetadataValue:
@@ -123,7 +159,7 @@ def coverage_over_time(days: pl.DataFrame, *, level: float = 0.9) -> MarkdownMet
     from matplotlib.ticker import MaxNLocator
 
     figure, axes = _canvas(height=2.8)
-    colours = (_BLUE, _ORANGE, "#059669", _GREY)
+    colours = (_BLUE, _ORANGE, _GREEN, _GREY)
     for place, (key, part) in enumerate(days.group_by("platform", maintain_order=True)):
         colour = colours[min(place, len(colours) - 1)]
         spread = 1.96 * (level * (1 - level) / part["intervals"]) ** 0.5

@@ -19,6 +19,7 @@ from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
 from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.table_input import REQUIRED
@@ -137,6 +138,7 @@ def plan_table(
         unit = units[arms["account_id"][0]]
         frame, summary = _since_today(frame, result.accounts[0], arms, estimates, unit, seed)
         summaries = (summary,)
+    notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)
     notes += [f"{one.currency or 'all'}: {one.reason}" for one in result.accounts if one.reason]
     labels = arms.select("arm_id", "ad_group", "order")
     return PlanResult(

@@ -36,6 +36,7 @@ class MeasurementPolicy(_Section):
     min_conversions: Annotated[float, Field(ge=0)] = 10
     min_days: Annotated[int, Field(ge=1)] = 7
     min_maturity: Fraction = 0.5
+    mature_share: Fraction = 0.9  # reported of a day's conversions: from then on people are told that it is mature
     stale_after_days: Annotated[int, Field(ge=1)] = 3
     target_roas: Annotated[float, Field(gt=0)] = 1.0
     population_refit_days: Annotated[int, Field(ge=1)] = 7

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import ColumnElement, select
 
+from stakazo_pipelines.cycle.maturity import told_maturity
 from stakazo_pipelines.decisions.candidate import Module
 from stakazo_pipelines.errors import ConfigError, OperationsError, UnfundedError
 from stakazo_pipelines.operations import Operations, controls
@@ -54,6 +55,14 @@ def status() -> None:
     for name in ("roas_estimates", "budget_allocations"):
         days = lake.asset_days(name)
         console.print(f"{name}: newest day {days[-1] if days else 'none yet: run `make run` or materialize it'}")
+    if mature := told_maturity(lake):
+        day, platforms = mature
+        for row in platforms.iter_rows(named=True):
+            console.print(
+                f"{row['group']}: mature as of {row['mature_as_of']}; of {day} "
+                f"{1 - row['reported_1']:.0%} of the conversions are still to come",
+                highlight=False,
+            )
 
 
 def history(plan: Annotated[str, typer.Argument(help="The plan's id, as `stakazo status` shows it.")]) -> None:

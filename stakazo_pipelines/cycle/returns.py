@@ -39,7 +39,7 @@ class PopulationFit:
 
 
 def learned_maturity(lake: Lake, day: date) -> dict[str, MaturityCurve]:
-    """Conversion delay by platform, from the vintages of the last months up to `day`."""
+    """Conversion delay by `maturity.group_name`, from the vintages of the last months up to `day`."""
     return learn_maturity(marts.maturity_vintages(lake, day - timedelta(days=_VINTAGE_DAYS), day))
 
 

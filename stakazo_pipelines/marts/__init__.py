@@ -9,11 +9,11 @@ from stakazo_pipelines.marts.arms import (
     aged,
     arm_days,
     arm_days_of,
-    maturity_vintages,
     with_names,
 )
 from stakazo_pipelines.marts.build import build_lock, promote_build, request_days
 from stakazo_pipelines.marts.tables import MART_MODELS, MART_SCHEMAS, mart_days, read_mart
+from stakazo_pipelines.marts.vintages import maturity_vintages
 
 __all__ = [
     "ARMS_SCHEMA",

@@ -1,4 +1,4 @@
-"""The marts as measurement reads them: one row per budget holder and day, and the vintages that show conversion delay.
+"""The marts as measurement reads them: one row per budget holder and day.
 
 An arm is the entity that holds a daily budget: an ad group, or the campaign whose ad groups hold none. An imported
 export has no entities: there every ad group is an arm, and what it spent lately stands for its budget.
@@ -10,8 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from stakazo_pipelines.lake import Lake, RawFile
-from stakazo_pipelines.lake.store import newest_whole, read_raw
+from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.marts.tables import read_mart
 from stakazo_pipelines.platforms.port import BudgetPeriod
 from stakazo_pipelines.vocabulary import EntityStatus, Level
@@ -24,6 +23,7 @@ ARM_DAYS_SCHEMA: Mapping[str, Any] = {
     "campaign_id": pl.String(),
     "platform": pl.String(),
     "objective": pl.String(),
+    "attribution_window": pl.String(),
     "currency": pl.String(),
     "date_day": pl.Date(),
     "spend": pl.Float64(),
@@ -70,6 +70,7 @@ def arm_days_of(
         left_on=[*_ACCOUNT, "campaign_id"],
         right_on=[*_ACCOUNT, "arm_id"],
     ).with_columns(arm_id=pl.col("campaign_id"))
+    days_of_campaigns = with_windows(days_of_campaigns, campaign_windows(ad_groups))
     days_of_ad_groups = ad_groups.join(
         budget_holders.filter(pl.col("level") == Level.AD_GROUP.value),
         left_on=[*_ACCOUNT, "ad_group_id"],
@@ -96,24 +97,6 @@ def with_names(lake: Lake, rows: pl.DataFrame, *, as_of: date) -> pl.DataFrame:
     return named.with_columns(pl.col("name").fill_null(pl.col("arm_id")))
 
 
-def maturity_vintages(lake: Lake, since: date, until: date) -> pl.DataFrame:
-    """One row per platform, account, report day and age: platform, account_id, date_day, age_days, conversions, value.
-
-    Sums over the account at that vintage, from account-level files, or from ad-level ones on days without any. A
-    vintage without rows counts as zero conversions; two fetches at the same age leave the newer one.
-    """
-    account_files = lake.raw_files("insights_account", since=since, until=until)
-    covered = {(file.platform, file.account_id, file.day) for file in account_files}
-    ad_files = [
-        file
-        for file in lake.raw_files("insights_ad", since=since, until=until)
-        if (file.platform, file.account_id, file.day) not in covered
-    ]
-    return pl.concat([_vintage_sums(account_files, "insights_account"), _vintage_sums(ad_files, "insights_ad")]).sort(
-        "platform", "account_id", "date_day", "age_days"
-    )
-
-
 def aged(rows: pl.DataFrame) -> pl.DataFrame:
     """Raw rows with `age_days`: from the report day to the fetch, both in the account's zone."""
     return rows.with_columns(age_days=_local_age(rows.get_column("timezone").unique()))
@@ -125,7 +108,10 @@ def _budget_holders(entities: pl.DataFrame) -> pl.DataFrame:
     facts = [*_ACCOUNT, "currency", "level"]
     campaigns = entities.filter(pl.col("level") == Level.CAMPAIGN.value).with_columns(active=active)
     parents = campaigns.select(
-        *_ACCOUNT, parent_id="entity_id", campaign_objective="objective", campaign_active="active"
+        *_ACCOUNT,
+        parent_id="entity_id",
+        campaign_objective=pl.col("objective").replace("", None),
+        campaign_active="active",
     )
     ad_groups = (
         entities.filter(pl.col("level") == Level.AD_GROUP.value, pl.col("budget").is_not_null())
@@ -163,6 +149,7 @@ def _imported_days(rows: pl.DataFrame) -> pl.DataFrame:
         .group_by(*keys, "main_campaign", "currency", "date_day")
         .agg(
             pl.col("age_days").max(),
+            pl.col("attribution_window").drop_nulls().first(),
             # A sum of nothing but NULLs is unknown, not 0.
             *(
                 pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum()).alias(name)
@@ -189,37 +176,26 @@ def _imported_arms(days: pl.DataFrame) -> pl.DataFrame:
     return spent.with_columns(budget=pl.col("total") / pl.col("recent_days")).select(list(ARMS_SCHEMA))
 
 
+def campaign_windows(ad_groups: pl.DataFrame) -> pl.DataFrame:
+    """The attribution window of each campaign whose ad groups' reports name one: platforms tell it of ad groups only.
+
+    ad_groups: reports with the keys, campaign_id and attribution_window. A campaign of several windows has "" (none).
+    """
+    window = pl.col("attribution_window").drop_nulls()
+    return ad_groups.group_by(*_ACCOUNT, "campaign_id").agg(
+        pl.when(window.n_unique() == 1).then(window.first()).otherwise(pl.lit("")).alias("window")
+    )
+
+
+def with_windows(rows: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of campaigns with the window of their ad groups, else the one that they themselves name."""
+    joined = rows.join(windows, on=[*_ACCOUNT, "campaign_id"], how="left", maintain_order="left")
+    return joined.with_columns(attribution_window=pl.coalesce("window", "attribution_window")).drop("window")
+
+
 def _as_arm_days(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("objective").fill_null("")).select(
         pl.col(name).cast(dtype) for name, dtype in ARM_DAYS_SCHEMA.items()
-    )
-
-
-def _vintage_sums(files: list[RawFile], dataset: str) -> pl.DataFrame:
-    schema = {
-        "platform": pl.String(),
-        "account_id": pl.String(),
-        "date_day": pl.Date(),
-        "fetched_at": pl.Datetime("us", "UTC"),
-    }
-    whole, _ = newest_whole(files, key=lambda file: file.path)
-    stamps = [(file.platform, file.account_id, file.day, file.fetched_at) for file in whole]
-    vintages = pl.DataFrame(stamps, schema=schema, orient="row").unique()
-    rows = read_raw(whole, dataset).frame
-    sums = rows.group_by("platform", "account_id", "date_day", "fetched_at").agg(
-        pl.col("conversions", "conversions_value").cast(pl.Float64).sum()
-    )
-    zones = rows.group_by("platform", "account_id").agg(pl.col("timezone").last())
-    summed = (
-        vintages.join(sums, on=list(schema), how="left")
-        .join(zones, on=["platform", "account_id"])  # an account that never reported a row teaches nothing
-        .with_columns(pl.col("conversions", "conversions_value").fill_null(0.0))
-    )
-    return (
-        aged(summed)
-        .sort("fetched_at")
-        .unique(["platform", "account_id", "date_day", "age_days"], keep="last")
-        .select("platform", "account_id", "date_day", "age_days", "conversions", "conversions_value")
     )
 
 

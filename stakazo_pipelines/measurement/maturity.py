@@ -1,7 +1,7 @@
-"""How much of what a day will have earned is already reported at a given age.
+"""How much of what a day will have earned is already reported at a given age, and how sure that is.
 
-Learned from raw vintages (a reporting triangle) and shrunk towards a documented prior, so that one backfill, in which
-every day is seen once, harmlessly leaves the prior standing.
+Learned from raw vintages (a reporting triangle), group within group, each shrunk towards the one above and the widest
+towards a documented prior: one backfill, in which every day is seen once, harmlessly leaves the prior standing.
 """
 
 from collections.abc import Mapping
@@ -12,122 +12,156 @@ import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.delays import Delay, Node, default_delay, fit_delays, rates_of
+from stakazo_pipelines.measurement.late_value import value_powers
+from stakazo_pipelines.measurement.triangles import MATURE_AGE as MATURE_AGE
+from stakazo_pipelines.measurement.triangles import Cells, Group, triangle_cells
 
-MATURE_AGE = 28
-PRIOR_STRENGTH = 100.0  # conversions that the prior is worth
-# Counts of whole accounts scatter more than multinomial draws: each counts for this share of itself.
-COUNT_WEIGHT = 0.25
 # Share of eventual conversions reported by the end of an age in days, as advertisers commonly see it on 7-day click
 # attribution with restatements up to four weeks; interpolated linearly in log(1 + age).
 _PRIOR_KNOTS = {0: 0.35, 1: 0.55, 3: 0.75, 7: 0.88, 14: 0.97, MATURE_AGE: 1.0}
+_LEAST_SHARE = 1e-3  # less than that says nothing of what a day will have earned
+_BAND = 1.6449  # normal quantile of 90 % intervals
+BETWEEN = " · "  # parts of a group's name
+_ANY = "*"  # a part that is not known
 
 
 @dataclass(frozen=True, slots=True)
 class MaturityCurve:
-    """Reported share by age 0..28 (non-decreasing, 1 at 28 and after) and the conversions that it rests on."""
+    """Reported share by age 0..28 (non-decreasing, 1 at 28 and after).
+
+    log_sds: standard error of the log of each share, () for a curve that is known. conversions: those it was learned
+    from, of its own group alone; 0 for one that is borrowed from the group above. value_power: see `late_value`.
+    """
 
     shares: tuple[float, ...]
-    pseudo_count: float = PRIOR_STRENGTH
+    log_sds: tuple[float, ...] = ()
+    conversions: float = 0.0
+    value_power: float = 1.0
 
     def __post_init__(self) -> None:
         values = np.asarray(self.shares)
         if len(values) != MATURE_AGE + 1 or values[-1] != 1.0 or np.any(np.diff(values) < 0) or values[0] <= 0:
             raise MeasurementError(f"a maturity curve rises from above 0 at age 0 to 1 at age {MATURE_AGE}")
+        if self.log_sds and (len(self.log_sds) != len(values) or min(self.log_sds) < 0):
+            raise MeasurementError("a maturity curve has one standard error of at least 0 for each age")
 
     def fraction(self, age_days: Array | IntArray | int) -> Array:
         """Share of eventual conversions reported at `age_days` (clipped to 0..28): in (0, 1], never falling."""
-        age = np.clip(np.asarray(age_days, dtype=np.int64), 0, MATURE_AGE)
-        return np.asarray(np.asarray(self.shares)[age], dtype=np.float64)
+        return np.asarray(np.asarray(self.shares)[_clipped(age_days)], dtype=np.float64)
 
     def log_sd(self, age_days: Array | IntArray | int) -> Array:
-        """Standard error of log `fraction`: of a share estimated from `pseudo_count` conversions."""
-        share = self.fraction(age_days)
-        return np.asarray(np.sqrt((1.0 - share) / (share * self.pseudo_count)), dtype=np.float64)
+        """Standard error of log `fraction`."""
+        sds = np.asarray(self.log_sds or (0.0,) * (MATURE_AGE + 1))
+        return np.asarray(sds[_clipped(age_days)], dtype=np.float64)
 
     def sd(self, age_days: Array | IntArray | int) -> Array:
         """Standard error of `fraction`."""
         return np.asarray(self.fraction(age_days) * self.log_sd(age_days), dtype=np.float64)
 
+    def value_factor(self, age_days: Array | IntArray | int) -> Array:
+        """What makes reported value as mature as the conversions are: 1 unless late orders are worth more or less."""
+        return np.asarray(self.fraction(age_days) ** (1.0 - self.value_power), dtype=np.float64)
+
+    def band(self, age_days: Array | IntArray | int) -> tuple[Array, Array]:
+        """90 % interval of `fraction`: -log share is positive, so its log is taken as normal."""
+        left = np.maximum(-np.log(self.fraction(age_days)), 1e-12)
+        wide = np.exp(_BAND * np.minimum(self.log_sd(age_days) / left, 5.0))
+        return np.exp(-left * wide), np.exp(-left / wide)
+
+    def mature_age(self, threshold: float) -> int:
+        """The first age at which at least `threshold` of the conversions is reported."""
+        return int(np.argmax(np.asarray(self.shares) >= threshold))
+
+
+def _clipped(age_days: Array | IntArray | int) -> IntArray:
+    return np.clip(np.asarray(age_days, dtype=np.int64), 0, MATURE_AGE)
+
+
+def _curve(delay: Delay, conversions: float = 0.0, value_power: float = 1.0) -> MaturityCurve:
+    shares, log_sds = np.maximum(delay.shares(), _LEAST_SHARE), delay.log_sds()
+    return MaturityCurve(
+        shares=tuple(float(share) for share in shares),
+        log_sds=tuple(float(sd) for sd in log_sds),
+        conversions=conversions,
+        value_power=value_power,
+    )
+
 
 def _default() -> MaturityCurve:
     ages = np.arange(MATURE_AGE + 1)
     shares = np.interp(np.log1p(ages), np.log1p(list(_PRIOR_KNOTS)), list(_PRIOR_KNOTS.values()))
-    return MaturityCurve(shares=tuple(float(share) for share in shares))
+    return _curve(default_delay(shares))
 
 
 DEFAULT_MATURITY = _default()
 
 
-def maturity_of(curves: Mapping[str, MaturityCurve], platform: str) -> MaturityCurve:
-    """The platform's curve, else the prior."""
+def group_name(platform: str, window: str = "", objective: str = "", account: str = "") -> str:
+    """The key of a group's curve, which people can read: "meta", "meta · 7d_click", "meta · * · sales"."""
+    parts = [platform, window, objective, account]
+    while len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    return BETWEEN.join(part or _ANY for part in parts)
+
+
+def maturity_of(
+    curves: Mapping[str, MaturityCurve], platform: str, window: str = "", objective: str = "", account: str = ""
+) -> MaturityCurve:
+    """The curve of the narrowest group that is known, up to the platform's, else the prior.
+
+    What vintages did not tell is passed over: learned without attribution windows, an objective's curve serves all.
+    """
+    windows, objectives = dict.fromkeys((window, "")), dict.fromkeys((objective, ""))
+    for one in objectives:
+        for two in windows:
+            for three in dict.fromkeys((account, "")):
+                if (one or two or three) and (found := curves.get(group_name(platform, two, one, three))) is not None:
+                    return found
     return curves.get(platform, DEFAULT_MATURITY)
 
 
 def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURITY) -> dict[str, MaturityCurve]:
-    """One curve a platform from `platform, date_day, age_days, conversions` (several rows a day: one a vintage).
+    """Curves by `group_name` from `platform, date_day, age_days, conversions` (several rows a day: one a vintage).
 
-    Several accounts may share a platform: give `account_id` too, and each account's day is followed by itself.
-    The delay distribution is the posterior mode under a Dirichlet prior, by EM for interval-censored and
-    right-truncated counts (Turnbull 1976): a day last seen at age 3 says nothing of what arrives later.
+    Give `attribution_window`, `objective` and `account_id` too where they are known: every group has a curve then, the
+    platform's own being what is expected of a further account. With `conversions_value` it is also learned whether
+    late orders are worth more. A day last seen at age 3 says nothing of what arrives later. See `delays` for the model.
+    Raises MeasurementError when a column is missing.
     """
-    needed = {"platform", "date_day", "age_days", "conversions"}
-    if missing := needed - set(vintages.columns):
-        raise MeasurementError(f"vintages lack {', '.join(sorted(missing))}")
-    keys = [name for name in ("platform", "account_id", "date_day") if name in vintages.columns]
-    rows = (
-        vintages.select(*keys, pl.col("age_days").clip(0, MATURE_AGE), pl.col("conversions").cast(pl.Float64))
-        .filter(pl.col("conversions").is_finite() & (pl.col("conversions") >= 0) & pl.col("age_days").is_not_null())
-        .group_by(*keys, "age_days")
-        .agg(pl.col("conversions").max())
-        .sort(*keys, "age_days")
-    )
-    increments = rows.select(
-        "platform",
-        pl.col("age_days").shift(1).over(keys).fill_null(-1).alias("after"),
-        pl.col("age_days").alias("until"),
-        pl.col("age_days").max().over(keys).alias("seen"),
-        (pl.col("conversions") - pl.col("conversions").shift(1).over(keys).fill_null(0.0)).alias("count"),
-    )
-    cells = (
-        increments.group_by("platform", "after", "until", "seen")
-        .agg(pl.col("count").sum().clip(lower_bound=0.0))
-        .sort("platform", "after", "until", "seen")
-    )
+    cells = triangle_cells(vintages)
+    nodes: list[Node] = []
+    place: dict[Group, int] = {}
+    for group, own in cells.items():
+        parent: int | None = None
+        for path in _paths(group):
+            if path not in place:
+                place[path] = len(nodes)
+                nodes.append(Node(parent, _level(path)))
+            parent = place[path]
+        if parent is not None:
+            nodes[parent] = Node(nodes[parent].parent, nodes[parent].level, own)
+    delays = fit_delays(nodes, rates_of(np.asarray(prior.shares)))
+    powers = value_powers(vintages)
     return {
-        str(platform): _learn_one(
-            group["after"].to_numpy(),
-            group["until"].to_numpy(),
-            group["seen"].to_numpy(),
-            group["count"].to_numpy(),
-            prior,
-        )
-        for (platform,), group in cells.group_by("platform", maintain_order=True)
-        if platform is not None
+        group_name(*path): _curve(delays[at], _conversions(path, cells), powers.get(path[0], (1.0, 0.0))[0])
+        for path, at in place.items()
     }
 
 
-def _learn_one(after: IntArray, until: IntArray, seen: IntArray, count: Array, prior: MaturityCurve) -> MaturityCurve:
-    """EM for the arrival shares of ages 0..28; a cell is `count` arrivals in (after, until] of days seen to `seen`."""
-    counts = count * COUNT_WEIGHT
-    bins = np.arange(MATURE_AGE + 1)
-    inside = (bins[None, :] > after[:, None]) & (bins[None, :] <= until[:, None])
-    beyond = bins[None, :] > seen[:, None]
-    prior_mass = np.diff(np.asarray(prior.shares), prepend=0.0)
-    mass = prior_mass.copy()
-    for _ in range(300):
-        in_cell = inside * mass
-        expected = (counts / np.maximum(in_cell.sum(axis=1), 1e-300)) @ in_cell
-        hidden = beyond * mass
-        reported = np.maximum(1.0 - hidden.sum(axis=1), 1e-12)
-        expected += (counts / reported) @ hidden
-        updated = PRIOR_STRENGTH * prior_mass + expected
-        updated /= updated.sum()
-        converged = bool(np.max(np.abs(updated - mass)) < 1e-7)
-        mass = updated
-        if converged:
-            break
-    shares = np.minimum(np.cumsum(mass), 1.0)
-    shares[-1] = 1.0
-    # Only days seen at two ages or more say something about delay.
-    told = float(counts[(after >= 0)].sum() + counts[(after < 0) & (until < seen)].sum())
-    return MaturityCurve(shares=tuple(float(share) for share in shares), pseudo_count=float(prior.pseudo_count + told))
+def _paths(group: Group) -> list[Group]:
+    """The group and those above it, the widest first; a level that is not known is none."""
+    platform, window, objective, _account = group
+    paths: list[Group] = [(platform, "", "", "")]
+    for path in ((platform, window, "", ""), (platform, window, objective, ""), group):
+        if path != paths[-1]:
+            paths.append(path)
+    return paths
+
+
+def _level(path: Group) -> int:
+    return max((at for at, part in enumerate(path) if part), default=0)
+
+
+def _conversions(path: Group, cells: Mapping[Group, Cells]) -> float:
+    return sum(own.conversions for group, own in cells.items() if path in _paths(group))

@@ -11,7 +11,7 @@ from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
 from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Series
-from stakazo_pipelines.measurement.maturity import MaturityCurve, maturity_of
+from stakazo_pipelines.measurement.maturity import MATURE_AGE, MaturityCurve, maturity_of
 from stakazo_pipelines.measurement.pooling import Tree
 
 ARM_COLUMNS = ("arm_id", "account_id", "campaign_id", "platform", "objective", "currency")
@@ -79,12 +79,13 @@ def build_panel(
             pl.col("spend").cast(pl.Float64),
             pl.col("conversions").cast(pl.Float64),
             pl.col("conversions_value").cast(pl.Float64).alias("value"),
-            "platform",
         )
         .sort("arm", "day")
     )
-    share, share_variance = _shares(rows, maturity)
-    rows = rows.with_columns(pl.Series("share", share), pl.Series("share_variance", share_variance)).drop("platform")
+    share, share_variance, value_factor = _shares(rows, table, arm_days, maturity)
+    rows = rows.with_columns(
+        pl.Series("share", share), pl.Series("share_variance", share_variance), pl.col("value") * value_factor
+    )
     ref_spend = _reference(rows, table, window_days)
     unit = table["unit"].to_numpy()
     log_rate, unit_value = _references(rows, table)
@@ -146,15 +147,29 @@ def _arm_table(used: pl.DataFrame, arms: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([table, codes], how="horizontal")
 
 
-def _shares(rows: pl.DataFrame, maturity: Mapping[str, MaturityCurve]) -> tuple[Array, Array]:
-    share, variance = np.ones(len(rows)), np.zeros(len(rows))
-    ages, platforms = rows["age"].to_numpy(), rows["platform"].fill_null("")
-    for platform in platforms.unique():
-        here = (platforms == platform).to_numpy()
-        curve = maturity_of(maturity, platform)
-        share[here] = curve.fraction(ages[here])
-        variance[here] = curve.log_sd(ages[here]) ** 2
-    return share, variance
+def _shares(
+    rows: pl.DataFrame, table: pl.DataFrame, arm_days: pl.DataFrame, maturity: Mapping[str, MaturityCurve]
+) -> tuple[Array, Array, Array]:
+    """Per row, by the curve of its arm's group: the reported share of its conversions, the variance of that share's
+    log, and what makes its value as mature as its conversions.
+
+    An arm's attribution window is that of its newest day, where `arm_days` tells it.
+    """
+    windows = table.select("arm_id", attribution_window=pl.lit(""))
+    if "attribution_window" in arm_days.columns:
+        newest = pl.col("attribution_window").get(pl.col("date_day").arg_max())
+        windows = table.select("arm_id").join(
+            arm_days.group_by("arm_id").agg(newest), on="arm_id", how="left", maintain_order="left"
+        )
+    of_arm = table.select("platform", windows["attribution_window"], "objective", "account_id").fill_null("")
+    groups = of_arm.unique(maintain_order=True).with_row_index("group")
+    code = of_arm.join(groups, on=of_arm.columns, how="left", maintain_order="left")["group"].to_numpy()
+    ages = np.arange(MATURE_AGE + 1)
+    curves = [maturity_of(maturity, *key) for key in groups.drop("group").iter_rows()]
+    at = code[rows["arm"].to_numpy()], np.minimum(rows["age"].to_numpy(), MATURE_AGE)
+    told = [(curve.fraction(ages), curve.log_sd(ages) ** 2, curve.value_factor(ages)) for curve in curves]
+    share, variance, factor = np.array(told, dtype=np.float64).reshape(-1, 3, len(ages)).transpose(1, 0, 2)
+    return share[at], variance[at], factor[at]
 
 
 def _reference(rows: pl.DataFrame, table: pl.DataFrame, window_days: int) -> Array:

@@ -40,12 +40,15 @@ def test_a_single_backfill_leaves_the_prior_standing() -> None:
     once = whole.filter(pl.col("age_days") == pl.col("age_days").max().over("date_day"))
     curve = learn_maturity(once)["meta"]
     assert np.abs(np.array(curve.shares) - np.array(DEFAULT_MATURITY.shares)).max() < 0.02
-    assert curve.pseudo_count == DEFAULT_MATURITY.pseudo_count
+    assert curve.log_sds == pytest.approx(DEFAULT_MATURITY.log_sds)
+    assert curve.conversions == 0
 
 
 def test_few_conversions_stay_near_the_prior() -> None:
-    curve = learn_maturity(triangle(days=20, ages=[1, 3, 7], total=1.0))["meta"]
-    assert np.abs(np.array(curve.shares) - np.array(DEFAULT_MATURITY.shares)).max() < 0.08
+    few, many = (learn_maturity(triangle(days=20, ages=[1, 3, 7], total=total))["meta"] for total in (0.3, 400.0))
+    prior = np.array(DEFAULT_MATURITY.shares)
+    assert np.abs(np.array(few.shares) - prior).max() < 0.3 * np.abs(np.array(many.shares) - prior).max()
+    assert few.sd(np.array(1)) > 0.8 * DEFAULT_MATURITY.sd(np.array(1))
 
 
 def test_no_vintages_give_no_curve() -> None:
