@@ -100,6 +100,9 @@ class Policy(_Section):
     platforms: tuple[PlatformName, ...] = ("meta", "tiktok", "linkedin")  # those left out are neither read nor written
     ingest: IngestPolicy = IngestPolicy()
     measurement: MeasurementPolicy = MeasurementPolicy()
+    lift_tests: Path | None = (
+        None  # a CSV file of lift tests (stakazo_pipelines/lift_tests.py), from the policy's folder
+    )
     track_record: TrackRecordPolicy = TrackRecordPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
     portfolio: PortfolioPolicy = PortfolioPolicy()
@@ -143,7 +146,10 @@ def load_policy(path: Path) -> Policy:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); set STAKAZO_POLICY to a policy file") from None
-    return parse_policy(text, source=str(path))
+    policy = parse_policy(text, source=str(path))
+    if policy.lift_tests is None:
+        return policy
+    return policy.model_copy(update={"lift_tests": path.parent / policy.lift_tests})
 
 
 def parse_policy(text: str, *, source: str) -> Policy:
