@@ -59,6 +59,14 @@ class AllocationPolicy(_Section):
     total: Annotated[Decimal, Field(gt=0)] | None = None  # per account and day; None keeps today's sum
 
 
+class ExperimentPolicy(_Section):
+    """Small random steps on decided budgets, inside every bound and cap, so that elasticity is told from demand."""
+
+    share: Fraction = 0.0  # of an account's ad groups that take part at a time; 0: none
+    size: Annotated[float, Field(gt=0, le=0.1)] = 0.05  # of the decided budget, up or down
+    block_days: Annotated[int, Field(ge=1, le=28)] = 7  # that an arm keeps its direction
+
+
 class PortfolioPolicy(_Section):
     """How money moves between accounts, which may be of different platforms and currencies."""
 
@@ -105,6 +113,7 @@ class Policy(_Section):
     )
     track_record: TrackRecordPolicy = TrackRecordPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
+    experiments: ExperimentPolicy = ExperimentPolicy()
     portfolio: PortfolioPolicy = PortfolioPolicy()
     guardrails: GuardrailPolicy = GuardrailPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
