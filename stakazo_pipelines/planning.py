@@ -143,7 +143,7 @@ def plan_table(
     notes += [f"{lift_tests.source}: {one}" for one in reasons(calibration.tests)]
     if told := calibration.frame.filter(pl.col("basis") == INCREMENTAL).height:
         used = calibration.tests.height - calibration.set_aside.height
-        notes.append(f"returns of {told} of {arms.height} ad groups are incremental, by {used} lift tests")
+        notes.append(f"the returns of all {told} ad groups are incremental, by {used} lift tests")
     estimates = Estimates.from_frame(calibration.frame)
     units = {account: _minor_units(str(account)) for account in arms["account_id"].unique()}
     start = arms if total is None else _brought_to(arms, estimates, total, policy, step_cap, units, notes)

@@ -8,8 +8,9 @@ from stakazo_pipelines.measurement.arrays import Array
 from stakazo_pipelines.measurement.incrementality import Factors
 
 ATTRIBUTED, INCREMENTAL = "attributed", "incremental"
-# What `calibrated` adds. basis: what the ROAS columns are. incremental_factor and its 90 % interval: NULL where tests
-# say too little, and the attributed returns stand as they are. lift_tests: how many cover the arm.
+# What `calibrated` adds. basis: what the ROAS columns are. incremental_factor (median) and its 90 % interval: NULL
+# where tests say too little, and the attributed returns stand as they are. lift_tests: how many cover the arm; with 0
+# the factor rests on tests elsewhere.
 COLUMNS = (
     "basis", "incremental_factor", "incremental_low", "incremental_high", "lift_tests", "attributed_roas",
     "log_factor_mean", "log_factor_sd",
@@ -25,24 +26,19 @@ def calibrated(frame: pl.DataFrame, factors: Factors, *, target: float) -> pl.Da
     The factor is independent of what the reports say, so that on the log scale means and variances add up; intervals
     are widened on either side by themselves. `target` is that of p_above_target.
     """
-    mean = np.where(factors.told, factors.mean, 0.0)
-    sd = np.where(factors.told, np.sqrt(factors.variance), 0.0)
-    told = pl.Series(factors.told)
-    shown = {
-        "incremental_factor": np.exp(mean),
-        "incremental_low": np.exp(mean - _TAIL * sd),
-        "incremental_high": np.exp(mean + _TAIL * sd),
-    }
+    if not factors.told:
+        return _attributed_only(frame, factors)
+    mean, sd = factors.mean, np.sqrt(factors.variance)
     added = frame.with_columns(
-        pl.when(told).then(pl.lit(INCREMENTAL)).otherwise(pl.lit(ATTRIBUTED)).alias("basis"),
-        *(pl.when(told).then(pl.Series(column)).alias(name) for name, column in shown.items()),
+        pl.lit(INCREMENTAL).alias("basis"),
+        pl.Series("incremental_factor", np.exp(mean)),
+        pl.Series("incremental_low", np.exp(mean - _TAIL * sd)),
+        pl.Series("incremental_high", np.exp(mean + _TAIL * sd)),
         pl.Series("lift_tests", factors.tests),
         pl.col("roas").alias("attributed_roas"),
         pl.Series("log_factor_mean", mean),
         pl.Series("log_factor_sd", sd),
     ).select(*frame.columns, *COLUMNS)
-    if not factors.told.any():
-        return added
     changed = {
         name: column for part in _RETURNS for name, column in _widened(_interval(frame, part), part, mean, sd).items()
     }
@@ -50,16 +46,27 @@ def calibrated(frame: pl.DataFrame, factors: Factors, *, target: float) -> pl.Da
     low, middle, high = (np.log(changed[name]) for name in ("roas_low", "roas", "roas_high"))
     distance = np.where(np.log(target) < middle, middle - low, high - middle) / _TAIL
     changed["p_above_target"] = ndtr((middle - np.log(target)) / distance)
-    return _where(added, told, changed)
+    return _with(added, changed)
+
+
+def _attributed_only(frame: pl.DataFrame, factors: Factors) -> pl.DataFrame:
+    unknown = pl.lit(None, dtype=pl.Float64)
+    return frame.with_columns(
+        pl.lit(ATTRIBUTED).alias("basis"),
+        *(unknown.alias(name) for name in ("incremental_factor", "incremental_low", "incremental_high")),
+        pl.Series("lift_tests", factors.tests),
+        pl.col("roas").alias("attributed_roas"),
+        *(pl.lit(0.0).alias(name) for name in ("log_factor_mean", "log_factor_sd")),
+    ).select(*frame.columns, *COLUMNS)
 
 
 def attributed(frame: pl.DataFrame) -> pl.DataFrame:
     """The same frame with its curve as the platforms attribute it (what their reports can be held against)."""
-    if "log_factor_mean" not in frame.columns:
+    if "basis" not in frame.columns or (frame["basis"] != INCREMENTAL).all():
         return frame
     mean, sd = _column(frame, "log_factor_mean"), _column(frame, "log_factor_sd")
     own = np.sqrt(np.maximum(_column(frame, "log_value_sd") ** 2 - sd**2, 0.0))
-    return _where(frame, frame["basis"] == INCREMENTAL, _curve(frame, -mean, own))
+    return _with(frame, _curve(frame, -mean, own))
 
 
 def _curve(frame: pl.DataFrame, shift: Array, sd: Array) -> dict[str, Array]:
@@ -91,7 +98,6 @@ def _column(frame: pl.DataFrame, name: str) -> Array:
     return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def _where(frame: pl.DataFrame, told: pl.Series, changed: dict[str, Array]) -> pl.DataFrame:
-    """The frame with the changed columns in the rows that are told; what is undefined stays NULL."""
-    columns = [pl.Series(name, column, nan_to_null=True) for name, column in changed.items()]
-    return frame.with_columns(pl.when(told).then(new).otherwise(pl.col(new.name)).alias(new.name) for new in columns)
+def _with(frame: pl.DataFrame, changed: dict[str, Array]) -> pl.DataFrame:
+    """The frame with the changed columns; what is undefined stays NULL."""
+    return frame.with_columns(pl.Series(name, column, nan_to_null=True) for name, column in changed.items())

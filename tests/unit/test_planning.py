@@ -360,4 +360,4 @@ def test_lift_tests_make_returns_incremental_and_say_so():
     ratio = result.frame["roas"] / before.frame["roas"]
     np.testing.assert_allclose(ratio, result.frame["incremental_factor"])
     assert any("lift.csv: row 3: ad_group_id 'g9'" in note for note in result.notes)
-    assert "returns of 3 of 3 ad groups are incremental, by 1 lift tests" in result.notes
+    assert "the returns of all 3 ad groups are incremental, by 1 lift tests" in result.notes
