@@ -39,10 +39,7 @@ def calibrated(frame: pl.DataFrame, factors: Factors, *, target: float) -> pl.Da
         pl.Series("log_factor_mean", mean),
         pl.Series("log_factor_sd", sd),
     ).select(*frame.columns, *COLUMNS)
-    changed = {
-        name: column for part in _RETURNS for name, column in _widened(_interval(frame, part), part, mean, sd).items()
-    }
-    changed |= _curve(frame, mean, np.sqrt(_column(frame, "log_value_sd") ** 2 + sd**2))
+    changed = _times(frame, mean, sd**2)
     low, middle, high = (np.log(changed[name]) for name in ("roas_low", "roas", "roas_high"))
     distance = np.where(np.log(target) < middle, middle - low, high - middle) / _TAIL
     changed["p_above_target"] = ndtr((middle - np.log(target)) / distance)
@@ -61,17 +58,20 @@ def _attributed_only(frame: pl.DataFrame, factors: Factors) -> pl.DataFrame:
 
 
 def attributed(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same frame with its curve as the platforms attribute it (what their reports can be held against)."""
+    """The same frame as the platforms attribute it, which is what their reports can be held against.
+
+    p_above_target alone stays that of the incremental return.
+    """
     if "basis" not in frame.columns or (frame["basis"] != INCREMENTAL).all():
         return frame
-    mean, sd = _column(frame, "log_factor_mean"), _column(frame, "log_factor_sd")
-    own = np.sqrt(np.maximum(_column(frame, "log_value_sd") ** 2 - sd**2, 0.0))
-    return _with(frame, _curve(frame, -mean, own))
+    return _with(frame, _times(frame, -_column(frame, "log_factor_mean"), -(_column(frame, "log_factor_sd") ** 2)))
 
 
-def _curve(frame: pl.DataFrame, shift: Array, sd: Array) -> dict[str, Array]:
-    """The curve's columns after a shift of log value, with another standard deviation of it."""
-    ratio = _column(frame, "log_value_sd") / sd
+def _times(frame: pl.DataFrame, shift: Array, variance: Array) -> dict[str, Array]:
+    """Returns and curve times an independent log-normal; a negative variance takes one out again."""
+    own = _column(frame, "log_value_sd")
+    sd = np.sqrt(np.maximum(own**2 + variance, 0.0))
+    ratio = own / sd
     changed = {
         "log_value_mean": _column(frame, "log_value_mean") + shift,
         "log_value_sd": sd,
@@ -79,19 +79,14 @@ def _curve(frame: pl.DataFrame, shift: Array, sd: Array) -> dict[str, Array]:
     }
     if _SKEW in frame.columns:
         changed[_SKEW] = _column(frame, _SKEW) * ratio**3
+    for name in _RETURNS:
+        low, middle, high = (np.log(_column(frame, column)) for column in (f"{name}_low", name, f"{name}_high"))
+        below, above = (
+            np.sqrt(np.maximum(distance**2 + _TAIL**2 * variance, 0.0)) for distance in (middle - low, high - middle)
+        )
+        centre = middle + shift
+        changed |= {name: np.exp(centre), f"{name}_low": np.exp(centre - below), f"{name}_high": np.exp(centre + above)}
     return changed
-
-
-def _interval(frame: pl.DataFrame, name: str) -> tuple[Array, Array, Array]:
-    return _column(frame, f"{name}_low"), _column(frame, name), _column(frame, f"{name}_high")
-
-
-def _widened(interval: tuple[Array, Array, Array], name: str, shift: Array, sd: Array) -> dict[str, Array]:
-    """Quantiles of a product with an independent log-normal: distances from the median add up in squares."""
-    low, middle, high = (np.log(part) for part in interval)
-    below, above = np.hypot(middle - low, _TAIL * sd), np.hypot(high - middle, _TAIL * sd)
-    centre = middle + shift
-    return {name: np.exp(centre), f"{name}_low": np.exp(centre - below), f"{name}_high": np.exp(centre + above)}
 
 
 def _column(frame: pl.DataFrame, name: str) -> Array:

@@ -13,7 +13,10 @@ from stakazo_pipelines.measurement.estimate import Estimates
 
 DAY = date(2026, 6, 29)
 START, END = DAY - timedelta(days=20), DAY - timedelta(days=7)
-CURVE = ["log_value_mean", "log_value_sd", "elasticity_mean", "elasticity_sd", "curve_corr"]
+CURVE = [
+    "log_value_mean", "log_value_sd", "elasticity_mean", "elasticity_sd", "curve_corr", "roas", "roas_low", "roas_high",
+    "marginal_roas_low", "marginal_roas_high",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,7 @@ def test_what_is_drawn_for_allocation_is_incremental_too(estimates, reports):
     assert np.isfinite(elasticity).all()
 
 
-def test_the_attributed_curve_comes_back_for_the_track_record(estimates, reports):
+def test_what_is_attributed_comes_back_for_the_track_record(estimates, reports):
     found = run(estimates, reports, lift({"account_id": "1"}))
     back = attributed(found.frame)
     for name in CURVE:
