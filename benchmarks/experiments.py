@@ -1,11 +1,11 @@
 """What small random budget steps cost and what they teach: the closed loop of rules.py with and without them.
 
-OPENBLAS_NUM_THREADS=1 python benchmarks/experiments.py [--kinds seasonal log] [--seeds 3] [--days 60] [--after 14]
+OPENBLAS_NUM_THREADS=1 python benchmarks/experiments.py [--kinds seasonal log] [--budgets ours still] [--seeds 3]
 
 Each kind of world of common/worlds.py is played with our engine alone, and with steps of given shares and sizes
 (`allocation/experiments.py`, directions kept for a week). Told are the share of the best possible gain captured and how
 far the estimates of the last day are from the truth: elasticity and marginal ROAS at the budgets of that day, the
-coverage of marginal ROAS's 90 % intervals. Last: the same, where nothing but random steps ever moves a budget.
+coverage of marginal ROAS's 90 % intervals. `still` is the same where nothing but random steps ever moves a budget.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.policy import ExperimentPolicy, Policy
 from stakazo_pipelines.vocabulary import ArmState
 
-ARMS = ((0.0, 0.05), (0.3, 0.05), (0.5, 0.1))  # share and size of the steps
+STEPS = ("0:0.05", "0.3:0.05", "0.5:0.1")  # share and size of the steps
 POOL = ("meta", "all")
 STEP = 1e-3  # of the numerical derivative
 
@@ -115,25 +115,28 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--after", type=int, default=14)
-    parser.add_argument("--still", action="store_true", help="also with budgets that nothing but the steps moves")
+    parser.add_argument("--steps", nargs="*", default=STEPS, help="share:size")
+    parser.add_argument("--budgets", nargs="*", default=["ours", "still"], choices=["ours", "still"])
     options = parser.parse_args()
     print(f"{options.days} days, {options.seeds} seeds from {options.first}\n")
     print("| kind | budgets | share x size | captured | elasticity off | its rmse | marginal ROAS off | 90 % covers |")
     print("|---|---|---|---|---|---|---|---|")
     for kind in options.kinds:
-        for moving in (True, False) if options.still else (True,):
-            for share, size in ARMS:
+        for budgets in options.budgets:
+            for share, size in (map(float, one.split(":")) for one in options.steps):
                 rows = []
                 for seed in range(options.first, options.first + options.seeds):
                     steps = ExperimentPolicy(share=share, size=size)
-                    rows.append(play(kind, seed, steps, days=options.days, after=options.after, moving=moving))
-                    print(f"{kind} {share} {size} seed {seed}: {rows[-1]}", file=sys.stderr, flush=True)
+                    rows.append(
+                        play(kind, seed, steps, days=options.days, after=options.after, moving=budgets == "ours")
+                    )
+                    print(f"{kind} {budgets} {share} {size} seed {seed}: {rows[-1]}", file=sys.stderr, flush=True)
 
                 def mean(name: str, rows: list[Learned] = rows) -> float:
                     return statistics.mean(getattr(row, name) for row in rows)
 
                 print(
-                    f"| {kind} | {'ours' if moving else 'left alone'} | {share:.0%} x {size:.0%} | "
+                    f"| {kind} | {budgets} | {share:.0%} x {size:.0%} | "
                     f"{mean('captured'):.1%} | {mean('elasticity_bias'):+.3f} | {mean('elasticity_rmse'):.3f} | "
                     f"{mean('marginal_bias'):+.1%} | {mean('coverage'):.1%} |",
                     flush=True,
