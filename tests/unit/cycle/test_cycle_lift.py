@@ -5,8 +5,12 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from dagster import AssetCheckSeverity, materialize
 
+from assets import measurement
+from resources import LakeResource, PolicyResource
 from stakazo_pipelines.cycle.lift import Calibration, between, calibrate, reasons
+from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lift_tests import LiftTest, LiftTests, SetAside
 from stakazo_pipelines.measurement.calibrated import attributed
 from stakazo_pipelines.measurement.estimate import Estimates
@@ -138,3 +142,25 @@ def test_late_conversions_and_few_of_them_are_allowed_for(estimates, reports):
     row = run(estimates, late, lift({"account_id": "1"}, 1.0)).tests.row(0, named=True)
     assert row["attributed"] == pytest.approx(2.0)  # three quarters are in after three days
     assert row["factor_error"] > 0.1  # four conversions say little, however exact the test is
+
+
+def test_the_asset_shows_the_tests_and_warns_of_those_it_does_not_use(estimates, reports, monkeypatch, tmp_path):
+    found = run(estimates, reports, lift({"account_id": "1"}), lift({"account_id": "7"}))
+    monkeypatch.setattr(measurement, "calibrated_day", lambda *_: found)
+    (tmp_path / "policy.yaml").write_text("{}\n")
+    resources = {
+        "lake": LakeResource(root=str(tmp_path / "lake")),
+        "policy": PolicyResource(path=str(tmp_path / "policy.yaml")),
+    }
+    result = materialize([measurement.roas_estimates], partition_key=str(DAY), resources=resources)
+    assert result.success
+    (made,) = result.asset_materializations_for_node("roas_estimates")
+    assert made.metadata["arms_incremental"].value == estimates.frame.height
+    states = [record.data["state"] for record in made.metadata["lift_tests"].records]
+    assert states == ["used", "set aside"]
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "lift_tests_usable"]
+    assert not check.passed
+    assert check.severity is AssetCheckSeverity.WARN
+    published = Lake(tmp_path / "lake").read_asset("roas_estimates", DAY)
+    assert published["basis"].unique().to_list() == ["incremental"]
+    assert Estimates.from_frame(published).frame["roas"].equals(found.frame["roas"])
