@@ -28,11 +28,12 @@ from stakazo_pipelines.cycle.returns import (
     CURVES,
     ESTIMATES,
     POPULATION,
+    calibrated_day,
     curve_points,
-    estimate_day,
     learned_maturity,
     refit_population,
 )
+from stakazo_pipelines.measurement.calibrated import INCREMENTAL
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity_report import still_to_come, summary, told, wide_groups
 from stakazo_pipelines.quality import FINER_GRAINS, READINESS_DAYS, disordered, readiness
@@ -164,18 +165,25 @@ def response_population(lake: LakeResource, policy: PolicyResource, clock: Clock
             asset=ESTIMATES,
             description="Arms that can be acted upon (state ok) hold at least half of the budgets; warns below.",
         ),
+        AssetCheckSpec(
+            "lift_tests_usable",
+            asset=ESTIMATES,
+            description="Every row of the lift tests that policy.yaml names is used; each that is not says why.",
+        ),
     ],
     description=(
         "What each budget holder (an arm: an ad group, or a campaign with its own budget) earns per unit of money at "
         "today's budget, and what the next unit would earn, with 90 % intervals, corrected for conversions that are "
         "still to come: how they arrive is learned from the raw vintages, by platform, attribution window, objective "
-        "and account. State says whether there is enough, mature and recent data to act on."
+        "and account. State says whether there is enough, mature and recent data to act on. Basis says what the "
+        "returns are: attributed by the platform, or incremental where lift tests tell (the factor stands beside them)."
     ),
 )
 def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
     for day in as_days(list(context.partition_keys)):
-        frame = estimate_day(opened, rules, day).frame
+        found = calibrated_day(opened, rules, day)
+        frame = found.frame
         opened.write_asset(ESTIMATES, day, frame)
     wrong = disordered(frame)
     measured = _budget_share(frame, ArmState.OK)
@@ -191,6 +199,8 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
             "dagster/row_count": frame.height,
             **counts,
             "budget_share_measured": measured,
+            "arms_incremental": int((frame["basis"] == INCREMENTAL).sum()),
+            "lift_tests": table(found.tests, most=40),
             "roas_intervals": roas_forest(named, target=rules.measurement.target_roas),
             "mature_as_of": "; ".join(
                 f"{name}: {told(curve, day=day, threshold=mature_share)}" for name, curve in platforms.items()
@@ -207,6 +217,12 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
                 passed=measured >= 0.5,
                 severity=AssetCheckSeverity.WARN,
                 metadata={"budget_share_measured": measured},
+            ),
+            AssetCheckResult(
+                check_name="lift_tests_usable",
+                passed=found.set_aside.is_empty(),
+                severity=AssetCheckSeverity.WARN,
+                metadata={"set_aside": table(found.set_aside.select("row", "entity", "reason"), most=40)},
             ),
         ],
     )
@@ -252,6 +268,11 @@ _SHOWN = [
     "roas_low",
     "roas_high",
     "marginal_roas",
+    "basis",
+    "incremental_factor",
+    "incremental_low",
+    "incremental_high",
+    "lift_tests",
 ]
 
 

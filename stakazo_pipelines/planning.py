@@ -16,7 +16,10 @@ from stakazo_pipelines.allocation.posterior import gains
 from stakazo_pipelines.allocation.problem import Floats, Ints
 from stakazo_pipelines.allocation.report import AccountSummary
 from stakazo_pipelines.allocation.rounding import round_to_total
+from stakazo_pipelines.cycle.lift import between, calibrate, reasons
 from stakazo_pipelines.errors import InputError
+from stakazo_pipelines.lift_tests import LiftTest, LiftTests
+from stakazo_pipelines.measurement.calibrated import INCREMENTAL
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
@@ -42,6 +45,16 @@ COLUMNS = (
     "state",
     "binding",
 )
+# Beside them where lift tests are given; see `measurement.calibrated`.
+LIFT_COLUMNS = (
+    "basis",
+    "incremental_factor",
+    "incremental_low",
+    "incremental_high",
+    "lift_tests",
+    "attributed_roas",
+)
+NO_TESTS = LiftTests("")
 BUDGET_DAYS = 7  # report days whose mean spend stands in for a budget that the table does not give
 # A larger total goes to ad groups that are `ok` as long as this grows them at most so many times more than the total.
 MAX_STRETCH = 2.0
@@ -88,6 +101,7 @@ def plan_table(
     as_of: date | None = None,
     step_cap: float | None = None,
     seed: int = 7,
+    lift_tests: LiftTests = NO_TESTS,
 ) -> PlanResult:
     """Propose a daily budget for every ad group of a table as `table_input` makes it.
 
@@ -97,6 +111,7 @@ def plan_table(
     total: what to spend a day. When it differs from today's sum and the step caps cannot reach it, today's budgets are
     first brought to it: a cut in proportion; a raise on the ad groups whose state is `ok`, in proportion, unless that
     would stretch them more than twice as much as the total (then on all alike). The step cap then counts from there.
+    lift_tests: what experiments found; where they tell, the returns are incremental and `LIFT_COLUMNS` are added.
     step_cap: instead of policy's; cumulative caps do not bind below it, since a plan on paper publishes nothing.
     Raises InputError for a table without usable rows before as_of, an ad group in two currencies, or a total over
     more than one currency.
@@ -104,9 +119,10 @@ def plan_table(
     notes: list[str] = []
     known, day = _known(table, as_of, notes)
     days, arms = arms_of(known)
+    reported = max(day, table.select(pl.col("date").max()).item() + timedelta(days=1))
+    aged = _aged(days, reported)
     days, why = counted(days)
     notes += [why] if why else []
-    reported = max(day, table.select(pl.col("date").max()).item() + timedelta(days=1))
     if step_cap is not None and not (np.isfinite(step_cap) and step_cap > 0):
         raise InputError(f"the step cap must be a fraction above 0, such as 0.2, not {step_cap}")
     if total is not None and not (total.is_finite() and total > 0):
@@ -118,6 +134,19 @@ def plan_table(
             "give a table of one currency, or leave the total out to keep each currency's own"
         )
     estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, seed=seed)
+    calibration = calibrate(
+        estimates,
+        _of_table(lift_tests, arms),
+        day=day - timedelta(days=1),
+        target=policy.measurement.target_roas,
+        reports=between(aged),
+        maturity={},
+    )
+    notes += [f"{lift_tests.source}: {one}" for one in reasons(calibration.tests)]
+    if told := calibration.frame.filter(pl.col("basis") == INCREMENTAL).height:
+        used = calibration.tests.height - calibration.set_aside.height
+        notes.append(f"the returns of all {told} ad groups are incremental, by {used} lift tests")
+    estimates = Estimates.from_frame(calibration.frame)
     units = {account: _minor_units(str(account)) for account in arms["account_id"].unique()}
     start = arms if total is None else _brought_to(arms, estimates, total, policy, step_cap, units, notes)
     result = allocate(
@@ -141,8 +170,12 @@ def plan_table(
     notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)
     notes += [f"{one.currency or 'all'}: {one.reason}" for one in result.accounts if one.reason]
     labels = arms.select("arm_id", "ad_group", "order")
+    if lift_tests.tests:
+        frame = frame.join(calibration.frame.select("arm_id", *LIFT_COLUMNS), on="arm_id")
     return PlanResult(
-        frame=frame.join(labels, on="arm_id").sort("order").select(COLUMNS),
+        frame=frame.join(labels, on="arm_id")
+        .sort("order")
+        .select(*COLUMNS, *(LIFT_COLUMNS if lift_tests.tests else ())),
         as_of=day,
         summaries=summaries,
         notes=tuple(notes),
@@ -156,12 +189,31 @@ def estimated(
 
     reported: when the table was made, from which the age of its days counts: late conversions had until then to arrive.
     """
-    arm_days = days.with_columns((pl.lit(reported) - pl.col("date_day")).dt.total_days().alias("age_days"))
+    arm_days = _aged(days, reported)
     population = fit_population(arm_days, {}, as_of=as_of, window_days=policy.measurement.window_days, seed=seed)
     found = estimate(
         arm_days=arm_days, arms=arms, as_of=as_of, maturity={}, population=population, settings=policy.measurement
     )
     return found, population
+
+
+def _aged(days: pl.DataFrame, reported: date) -> pl.DataFrame:
+    return days.with_columns((pl.lit(reported) - pl.col("date_day")).dt.total_days().alias("age_days"))
+
+
+def _of_table(given: LiftTests, arms: pl.DataFrame) -> LiftTests:
+    """The tests with a table's keys: ad groups by their printed name, no accounts, platforms only where it has them."""
+    ids = dict(arms.select("ad_group", "arm_id").iter_rows())
+    unknown = {"account_id"} | (set() if (arms["platform"] != "").any() else {"platform"})
+
+    def scope(test: LiftTest) -> dict[str, str]:
+        return {
+            key: ids.get(value, value) if key == "ad_group_id" else value
+            for key, value in test.scope.items()
+            if key not in unknown
+        }
+
+    return replace(given, tests=tuple(replace(test, scope=scope(test)) for test in given.tests))
 
 
 def _known(table: pl.DataFrame, as_of: date | None, notes: list[str]) -> tuple[pl.DataFrame, date]:

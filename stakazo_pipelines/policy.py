@@ -116,6 +116,14 @@ class FlightPolicy(_Section):
         return self
 
 
+class ExperimentPolicy(_Section):
+    """Small random steps on decided budgets, inside every bound and cap, so that elasticity is told from demand."""
+
+    share: Fraction = 0.0  # of an account's ad groups that take part at a time; 0: none
+    size: Annotated[float, Field(gt=0, le=0.1)] = 0.05  # of the decided budget, up or down
+    block_days: Annotated[int, Field(ge=1, le=28)] = 7  # that an arm keeps its direction
+
+
 class PortfolioPolicy(_Section):
     """How money moves between accounts, which may be of different platforms and currencies."""
 
@@ -178,8 +186,12 @@ class Policy(_Section):
     platforms: tuple[PlatformName, ...] = ("meta", "tiktok", "linkedin")  # those left out are neither read nor written
     ingest: IngestPolicy = IngestPolicy()
     measurement: MeasurementPolicy = MeasurementPolicy()
+    lift_tests: Path | None = (
+        None  # a CSV file of lift tests (stakazo_pipelines/lift_tests.py), from the policy's folder
+    )
     track_record: TrackRecordPolicy = TrackRecordPolicy()
     allocation: AllocationPolicy = AllocationPolicy()
+    experiments: ExperimentPolicy = ExperimentPolicy()
     portfolio: PortfolioPolicy = PortfolioPolicy()
     guardrails: GuardrailPolicy = GuardrailPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
@@ -232,7 +244,10 @@ def load_policy(path: Path) -> Policy:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); set STAKAZO_POLICY to a policy file") from None
-    return parse_policy(text, source=str(path))
+    policy = parse_policy(text, source=str(path))
+    if policy.lift_tests is None:
+        return policy
+    return policy.model_copy(update={"lift_tests": path.parent / policy.lift_tests})
 
 
 def parse_policy(text: str, *, source: str) -> Policy:

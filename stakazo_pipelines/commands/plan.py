@@ -15,6 +15,7 @@ from stakazo_pipelines.commands.importing import chosen_mapping, parse_day
 from stakazo_pipelines.errors import ConfigError, InputError
 from stakazo_pipelines.importing.importer import import_file
 from stakazo_pipelines.importing.mapping import ColumnMapping
+from stakazo_pipelines.lift_tests import load_lift_tests
 from stakazo_pipelines.planning import PlanResult, plan_table
 from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
@@ -35,12 +36,23 @@ def plan(
         Path | None, typer.Option(help="The file is an export: map its columns as for `import`.")
     ] = None,
     column: Annotated[list[str] | None, typer.Option(help="name=column, as for `import`.")] = None,
+    lift_tests: Annotated[
+        Path | None, typer.Option(help="CSV of lift tests: start, end, metric, estimate, standard_error, … .")
+    ] = None,
 ) -> None:
     """Estimate what each ad group earns and propose the daily budgets that earn most."""
     settings, errors = Settings(), Console(stderr=True)
     day = None if as_of is None else parse_day(as_of)
     table, notes = table_of(file, chosen_mapping(mapping, column))
-    result = plan_table(table, policy=_policy(settings), total=_amount(total), as_of=day, step_cap=step_cap)
+    policy = _policy(settings)
+    result = plan_table(
+        table,
+        policy=policy,
+        total=_amount(total),
+        as_of=day,
+        step_cap=step_cap,
+        lift_tests=load_lift_tests(lift_tests or policy.lift_tests),
+    )
     if out is not None:
         _write(result.frame, out)
     for note in (*notes, *result.notes):

@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 
 from stakazo_pipelines.currency import Rates
+from stakazo_pipelines.cycle.experiments import EXPERIMENT, rule_with
 from stakazo_pipelines.cycle.portfolio import worth_for
 from stakazo_pipelines.decisions.arbiter import arbitrate
 from stakazo_pipelines.decisions.candidate import ActionKind, Candidate, Decision, EntityRef, Gain, Module
@@ -259,10 +260,11 @@ def _candidates(allocations: pl.DataFrame, policy: Policy) -> list[Candidate]:
             kind=ActionKind.SET_BUDGET,
             before=_money(row["current_budget"], row["currency"]),
             after=_money(row["proposed_budget"], row["currency"]),
-            rule=RULE,
+            rule=rule_with(RULE, row.get(EXPERIMENT)),
             gain=Gain(row["expected_gain"], row["expected_gain_low"], row["expected_gain_high"]),
             thresholds=thresholds,
-            inputs={name: row[name] for name in (*_INPUTS, "state", "binding", "shadow_price")},
+            inputs={name: row[name] for name in (*_INPUTS, "state", "binding", "shadow_price")}
+            | ({EXPERIMENT: row[EXPERIMENT]} if row.get(EXPERIMENT) else {}),
             ancestors=(EntityRef(row["platform"], row["account_id"], Level.CAMPAIGN, row["campaign_id"]),),
         )
         for row in moved.iter_rows(named=True)

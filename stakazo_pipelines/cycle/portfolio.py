@@ -18,6 +18,7 @@ from stakazo_pipelines.allocation.portfolio import Stake, plan_portfolio
 from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, AccountKey, account_inputs, allocate_accounts
+from stakazo_pipelines.cycle.experiments import with_experiments
 from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary, portfolio_gain, summarise
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.decisions.candidate import Stop
@@ -131,6 +132,10 @@ def allocate_portfolio(
     if totals != today and gain.mean <= 0:
         reason = f"moving money between accounts is expected to earn {gain.mean:.6g} a day in all, so none moves"
         result = allocated({})
+        gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
+    if policy.experiments.share > 0:
+        imported = [one.key for one in inputs if one.key not in accounts]
+        result = with_experiments(result, inputs, policy, day, ledgers=ledgers, left_out=imported)
         gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
     currency = policy.portfolio.reporting_currency
     summary = summarise(result.accounts, plans, worths, apart, currency=currency, gain=gain, reason=reason)

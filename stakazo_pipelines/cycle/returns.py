@@ -11,8 +11,10 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines import marts
+from stakazo_pipelines.cycle.lift import Calibration, calibrate
 from stakazo_pipelines.errors import LakeError, MeasurementError
 from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.lift_tests import load_lift_tests
 from stakazo_pipelines.measurement import curves
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
@@ -52,6 +54,22 @@ def estimate_day(lake: Lake, policy: Policy, day: date) -> Estimates:
     arm_days, arms = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
     estimates, _ = estimates_of(lake, policy, day, arm_days, arms, newest_population(lake, as_of))
     return estimates
+
+
+def calibrated_day(lake: Lake, policy: Policy, day: date) -> Calibration:
+    """`estimate_day`, made incremental as far as the lift tests that policy names tell (see `cycle.lift`)."""
+
+    def reports(since: date, until: date) -> pl.DataFrame:
+        return marts.arm_days(lake, as_of=until + timedelta(days=1), window_days=(until - since).days + 1)[0]
+
+    return calibrate(
+        estimate_day(lake, policy, day),
+        load_lift_tests(policy.lift_tests),
+        day=day,
+        target=policy.measurement.target_roas,
+        reports=reports,
+        maturity=learned_maturity(lake, day),
+    )
 
 
 def estimates_of(

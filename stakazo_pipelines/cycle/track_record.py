@@ -7,6 +7,7 @@ import polars as pl
 from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.measurement.calibrated import attributed
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity import MATURE_AGE
 from stakazo_pipelines.measurement.posterior import HORIZON_DAYS
@@ -46,7 +47,8 @@ def _scored(lake: Lake, due: list[date]) -> dict[date, pl.DataFrame]:
     reports, _ = marts.arm_days(lake, as_of=until + timedelta(days=1), window_days=span)
     answer = {}
     for one in due:
-        estimates = Estimates.from_frame(lake.read_asset(ESTIMATES, one))
+        # Reports tell what is attributed, whatever lift tests make of it.
+        estimates = Estimates.from_frame(attributed(lake.read_asset(ESTIMATES, one)))
         answer[one] = score_intervals(estimates, reports, day=one, seed=one.toordinal())
     return answer
 

@@ -18,6 +18,7 @@ ROOMS = {
     "policy": {"errors", "vocabulary"},
     "currency": {"errors", "money"},
     "settings": {"errors"},
+    "lift_tests": {"errors"},
     "platforms": {"errors", "vocabulary", "money"},
     "measurement": {"errors", "vocabulary", "policy"},
     "allocation": {"errors", "vocabulary", "money", "policy", "measurement"},

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stakazo_pipelines.errors import AllocationError, InputError, MeasurementError
-from stakazo_pipelines.planning import COLUMNS, plan_table
+from stakazo_pipelines.lift_tests import parse_lift_tests
+from stakazo_pipelines.planning import COLUMNS, LIFT_COLUMNS, plan_table
 from stakazo_pipelines.policy import AllocationPolicy, Policy
 from stakazo_pipelines.table_input import clean_table, read_table
 
@@ -343,3 +344,20 @@ def test_random_damage_gives_an_error_that_says_where_or_a_plan_that_keeps_its_p
 @given(st.lists(DAMAGE, min_size=1, max_size=12))
 def test_much_random_damage_gives_an_error_that_says_where_or_a_plan_that_keeps_its_promises(tmp_path_factory, damage):
     damage_and_plan(tmp_path_factory, damage)
+
+
+def test_lift_tests_make_returns_incremental_and_say_so():
+    found = parse_lift_tests(
+        "platform,account_id,ad_group_id,start,end,metric,estimate,standard_error\n"
+        "meta,act_1,g2,2026-01-05,2026-01-18,roas,1.5,0.1\n"
+        "meta,act_1,g9,2026-01-05,2026-01-18,roas,1.5,0.1\n",
+        source="lift.csv",
+    )
+    before, result = plan(table()), plan(table(), lift_tests=found)
+    assert tuple(result.frame.columns) == (*COLUMNS, *LIFT_COLUMNS)
+    factor = dict(result.frame.select("ad_group", "incremental_factor").iter_rows())
+    assert factor["g2"] == pytest.approx(0.5, abs=0.1)
+    ratio = result.frame["roas"] / before.frame["roas"]
+    np.testing.assert_allclose(ratio, result.frame["incremental_factor"])
+    assert any("lift.csv: row 3: ad_group_id 'g9'" in note for note in result.notes)
+    assert "the returns of all 3 ad groups are incremental, by 1 lift tests" in result.notes

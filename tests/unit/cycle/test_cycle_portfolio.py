@@ -6,18 +6,21 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
+from sqlalchemy.engine import make_url
 
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.currency import parse_rates
 from stakazo_pipelines.cycle.budgets import READINESS, account_inputs, allocate_accounts
+from stakazo_pipelines.cycle.changes import decide
 from stakazo_pipelines.cycle.portfolio import allocate_day, allocate_portfolio
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.decisions.candidate import Stop
 from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
+from stakazo_pipelines.operations import open_operations
 from stakazo_pipelines.platforms.port import Account
-from stakazo_pipelines.policy import AccountPolicy, Policy, PortfolioPolicy
+from stakazo_pipelines.policy import AccountPolicy, ExperimentPolicy, Policy, PortfolioPolicy
 from stakazo_pipelines.vocabulary import Autonomy, EntityStatus
 
 DAY = date(2026, 6, 29)
@@ -147,3 +150,51 @@ def test_a_day_on_which_nothing_runs_is_said(estimates, tmp_path):
     lake.write_asset(READINESS, DAY, pl.DataFrame(ready))
     with pytest.raises(LakeError, match="no arm runs on 2026-06-29"):
         allocate_day(lake, Policy(), DAY, accounts={}, ledgers={}, rates=RATES, sandbox=True)
+
+
+def experimenting(share: float = 1.0) -> Policy:
+    return Policy(experiments=ExperimentPolicy(share=share, size=0.05))
+
+
+def test_random_steps_leave_every_total_and_step_cap_as_decided(allocate):
+    decided, result = allocate(), allocate(experimenting())
+    frame = result.frame
+    assert growth(result) == pytest.approx(growth(decided), abs=1e-12)
+    assert (frame["experiment"] != 0).any()
+    step = (frame["proposed_budget"] / decided.frame["proposed_budget"] - 1).to_list()
+    assert step == pytest.approx(frame["experiment"].to_list())
+    assert ((frame["proposed_budget"] / frame["current_budget"] - 1).abs() <= 0.2 + 1e-9).all()
+    summary = {one.account_id: one for one in result.accounts}
+    moved = frame.group_by("account_id").agg((pl.col("proposed_budget") - pl.col("current_budget")).abs().sum())
+    assert {account: one.moved for account, one in summary.items()} == pytest.approx(dict(moved.rows()))
+    gains = dict(frame.group_by("account_id").agg(pl.col("expected_gain").sum()).iter_rows())
+    assert {account: one.expected_gain for account, one in summary.items()} == pytest.approx(gains)
+
+
+def test_held_arms_unready_and_imported_accounts_take_no_random_step(allocate):
+    held = frozenset({"2-g0"})
+    result = allocate(experimenting(), held=held, unready={EURO: "last report is old"})
+    stepped = set(result.frame.filter(pl.col("experiment") != 0)["arm_id"])
+    assert not stepped & {"1-g0", "1-g1", "1-g2", "2-g0"}
+    imported = allocate(experimenting(), accounts={YEN: KNOWN[YEN]}).frame.filter(pl.col("account_id") == "1")
+    assert (imported["experiment"] == 0).all()
+
+
+def test_without_random_steps_in_policy_the_plan_has_no_word_of_them(allocate):
+    assert "experiment" not in allocate().frame.columns
+
+
+def test_a_random_step_is_told_in_the_rule_of_the_change(allocate, tmp_path):
+    frame = allocate(experimenting()).frame
+    names = pl.lit("ad_group").alias("level"), pl.lit("c").alias("campaign_id")
+    operations = open_operations(make_url(f"sqlite:///{tmp_path}/operations.db"))
+    _, decisions = decide(
+        operations, frame.with_columns(*names), experimenting(), day=DAY, now=datetime(2026, 6, 30, 12, tzinfo=UTC)
+    )
+    steps = dict(frame.select("arm_id", "experiment").iter_rows())
+    assert any(steps.values())
+    for one in decisions:
+        step = steps[one.candidate.entity.id]
+        told = f"equal marginal returns, experiment {step * 100:+.1f} %" if step else "equal marginal returns"
+        assert one.candidate.rule == told
+        assert one.candidate.inputs.get("experiment", 0.0) == pytest.approx(step)

@@ -70,3 +70,28 @@ def test_an_arm_without_an_estimate_has_no_curve(estimates):
     frame = estimates.frame.with_columns(roas=pl.when(pl.col("arm_id") == "1-g0").then(None).otherwise("roas"))
     points = returns.curve_points(type(estimates)(frame), seed=1)
     assert "1-g0" not in set(points["arm_id"])
+
+
+def test_the_lift_tests_that_policy_names_reach_the_days_estimates(lake, estimates, monkeypatch, tmp_path):
+    """The days of a test are read from the marts; a file with one wrong row still counts for the others."""
+    asked = []
+
+    def arm_days(_lake, as_of, window_days):
+        asked.append((as_of, window_days))
+        days = [as_of - timedelta(days=back + 1) for back in range(window_days)]
+        keys = estimates.frame.select("arm_id", "account_id", "campaign_id", "platform", "currency")
+        reported = keys.join(pl.DataFrame({"date_day": days}), how="cross")
+        return reported.with_columns(spend=10.0, conversions=5.0, conversions_value=20.0, age_days=40), None
+
+    monkeypatch.setattr(returns, "estimate_day", lambda *_: estimates)
+    monkeypatch.setattr(returns.marts, "arm_days", arm_days)
+    file = tmp_path / "lift.csv"
+    file.write_text(
+        "account_id,start,end,metric,estimate,standard_error\n1,2026-05-01,2026-05-14,roas,1.0,0.1\n"
+        "1,2026-05-01,2026-05-14,roas,1.0,none\n"
+    )
+    found = returns.calibrated_day(lake, Policy(lift_tests=file), DAY)
+    assert asked == [(date(2026, 5, 15), 14)]
+    assert found.tests["state"].to_list() == ["used", "set aside"]
+    own = found.frame.filter(pl.col("account_id") == "1")
+    assert own["incremental_factor"].to_numpy() == pytest.approx(0.5, abs=0.1)

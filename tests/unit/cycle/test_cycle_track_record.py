@@ -15,7 +15,9 @@ from stakazo_pipelines.cycle.track_record import MATURED_AFTER, SCORES, matured_
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lake.files import write_frame
 from stakazo_pipelines.marts.tables import MART_SCHEMAS, day_file
+from stakazo_pipelines.measurement.calibrated import calibrated
 from stakazo_pipelines.measurement.estimate import SCHEMA
+from stakazo_pipelines.measurement.incrementality import Factors
 from stakazo_pipelines.policy import Policy
 
 MADE = date(2026, 3, 2)
@@ -55,7 +57,8 @@ def publish(lake, day, *, roas=ROAS):
         "account_id": [f"acc{index % ACCOUNTS}" for index in range(ARMS)],
         "campaign_id": "c", "platform": "meta", "currency": "USD", "as_of": day + timedelta(days=1), "state": "ok",
         "budget": 100.0, "days": 60, "conversions": 300.0, "spend": 6000.0, "last_day": day, "maturity": 1.0,
-        "roas": roas, "ref_spend": 100.0, "log_value_mean": float(np.log(100 * roas)), "log_value_sd": 0.05,
+        "roas": roas, "roas_low": roas * 0.9, "roas_high": roas * 1.1,
+        "ref_spend": 100.0, "log_value_mean": float(np.log(100 * roas)), "log_value_sd": 0.05,
         "elasticity_mean": 0.6, "elasticity_sd": 0.1, "curve_corr": 0.0,
     }  # fmt: skip
     frame = pl.DataFrame(columns).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
@@ -81,6 +84,18 @@ def test_an_estimate_is_scored_on_the_day_that_its_truth_matures_and_not_before(
     assert scores.height == ARMS
     assert scores["covered_90"].mean() > 0.75
     assert lake.asset_days(SCORES) == [MADE]
+
+
+def test_estimates_that_lift_tests_made_incremental_are_scored_as_what_reports_tell(lake):
+    publish(lake, MADE)
+    plain = matured_scores(lake, Policy(), TODAY)
+    factors = Factors(np.full(ARMS, -0.7), np.full(ARMS, 0.09), np.ones(ARMS, dtype=np.int64), told=True)
+    published = lake.read_asset(ESTIMATES, MADE)
+    lake.write_asset(ESTIMATES, MADE, calibrated(published, factors, target=1.0))
+    scores = matured_scores(lake, Policy(), TODAY)
+    assert scores["covered_90"].mean() == plain["covered_90"].mean()
+    for name in ("predicted_roas", "published_roas", "published_low", "published_high"):
+        np.testing.assert_allclose(scores[name], plain[name], rtol=1e-6, err_msg=name)
 
 
 def test_missed_days_are_caught_up_and_scored_ones_are_kept(lake):

@@ -1,0 +1,125 @@
+"""Random budget steps in the daily plan: drawn after the decision, kept in the frame, told in each change's rule."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from stakazo_pipelines.allocation.allocate import AccountSummary, AllocationResult, account_reach
+from stakazo_pipelines.allocation.experiments import experiment_steps
+from stakazo_pipelines.allocation.guardrails import ChangeLedger
+from stakazo_pipelines.allocation.posterior import gains
+from stakazo_pipelines.cycle.budgets import AccountInputs, AccountKey
+from stakazo_pipelines.policy import Policy
+
+EXPERIMENT = "experiment"  # column: the step as a fraction of the decided budget, 0 where none was drawn
+
+
+def with_experiments(
+    result: AllocationResult,
+    inputs: Collection[AccountInputs],
+    policy: Policy,
+    day: date,
+    *,
+    ledgers: Mapping[str, ChangeLedger],
+    left_out: Collection[AccountKey] = (),
+) -> AllocationResult:
+    """The plan with its random steps and the gains that follow, and the column EXPERIMENT; as it is where policy asks
+    for none. `left_out`: accounts that take no part (nothing can be published to them).
+    """
+    if policy.experiments.share <= 0:
+        return result
+    frames: list[pl.DataFrame] = []
+    summaries = {(one.platform, one.account_id): one for one in result.accounts}
+    parts = {
+        (str(platform), str(account)): part
+        for (platform, account), part in result.frame.group_by("platform", "account_id", maintain_order=True)
+    }
+    for one in inputs:
+        part = parts[one.key]
+        if one.key in left_out:
+            frames.append(part.with_columns(pl.lit(0.0).alias(EXPERIMENT)))
+            continue
+        frame, summaries[one.key] = _stepped(part, summaries[one.key], one, policy, day, ledgers)
+        frames.append(frame)
+    accounts = tuple(summaries[one.platform, one.account_id] for one in result.accounts)
+    return AllocationResult(pl.concat(frames), accounts)
+
+
+def rule_with(rule: str, step: float | None) -> str:
+    """The rule of a change, with its random step if it has one: `…, experiment +4.0 %`."""
+    return f"{rule}, experiment {step:+.1%}".replace("%", " %") if step else rule
+
+
+def _stepped(
+    part: pl.DataFrame,
+    summary: AccountSummary,
+    one: AccountInputs,
+    policy: Policy,
+    day: date,
+    ledgers: Mapping[str, ChangeLedger],
+) -> tuple[pl.DataFrame, AccountSummary]:
+    reach = account_reach(
+        estimates=one.estimates,
+        arms=one.arms,
+        policy=policy,
+        ledger=ledgers.get(one.key[0], ChangeLedger()),
+        held=one.held,
+        minor_units=one.minor_units,
+    )
+    decided = dict(part.select("arm_id", "proposed_budget").iter_rows())
+    proposed = np.rint(np.array([decided[arm] for arm in reach.arm_ids]) * one.minor_units).astype(np.int64)
+    steps = experiment_steps(
+        account="/".join(one.key),
+        arm_ids=reach.arm_ids,
+        limits=reach.limits,
+        proposed=proposed,
+        day=day,
+        settings=policy.experiments,
+        min_change=policy.allocation.min_change,
+    )
+    share = steps / np.where(proposed > 0, proposed, 1)
+    drawn = pl.DataFrame(
+        {
+            "arm_id": list(reach.arm_ids),
+            "stepped": (proposed + steps) / one.minor_units,
+            EXPERIMENT: share,
+        }
+    )
+    frame = part.join(drawn, on="arm_id", how="left", maintain_order="left").with_columns(
+        proposed_budget=pl.when(pl.col(EXPERIMENT) != 0).then("stepped").otherwise("proposed_budget")
+    )
+    if not steps.any():
+        return frame.drop("stepped"), summary
+    return _told(frame.drop("stepped"), summary, one, day)
+
+
+def _told(
+    frame: pl.DataFrame, summary: AccountSummary, one: AccountInputs, day: date
+) -> tuple[pl.DataFrame, AccountSummary]:
+    """The gains of what is proposed now."""
+    rows = one.estimates.frame.select("arm_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
+    row = frame.select("arm_id").join(rows, on="arm_id", how="left", maintain_order="left")["row"].fill_null(-1)
+    current, proposed = frame["current_budget"].to_numpy(), frame["proposed_budget"].to_numpy()
+    gain = gains(
+        one.estimates,
+        row=row.to_numpy(),
+        account=np.zeros(len(frame), dtype=np.int64),
+        accounts=1,
+        current=current,
+        proposed=proposed,
+        seed=day.toordinal(),
+    )
+    told = replace(
+        summary,
+        changes=int((current != proposed).sum()),
+        moved=float(np.abs(proposed - current).sum()),
+        expected_gain=float(gain.account_mean[0]),
+        expected_gain_low=float(gain.account_low[0]),
+        expected_gain_high=float(gain.account_high[0]),
+        chance_of_gain=float(gain.account_chance[0]),
+    )
+    columns = {"expected_gain": gain.mean, "expected_gain_low": gain.low, "expected_gain_high": gain.high}
+    return frame.with_columns(pl.Series(name, column) for name, column in columns.items()), told
