@@ -13,8 +13,8 @@ version of the code. 120 worlds cost 40 minutes of one core, nearly all of it ou
 same rules held to our policy's largest change of a budget a day. pymc-marketing is asked in an environment of its own:
 
 python3 -m venv /tmp/mmm && /tmp/mmm/bin/pip install pymc-marketing==0.19.2 nutpie
-python benchmarks/decisions.py --kinds log seasonal --arms 8 --mmm-python /tmp/mmm/bin/python --players stakazo \\
-    "proportional to ROAS" "pymc-marketing" --seeds 3 --out mmm.csv
+python benchmarks/decisions.py --kinds log seasonal --arms 8 --seeds 3 --out mmm.csv
+    --mmm-python /tmp/mmm/bin/python --players stakazo "proportional to ROAS" pymc-marketing
 """
 
 import argparse

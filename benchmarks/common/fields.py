@@ -190,7 +190,9 @@ def _oracle(kind: str, seed: int, days: int, after: int, arms: int) -> tuple[flo
     total, counted = float(world.budget.sum()), range(world.day + after, world.day + days)
     alone = sum(float(world.expected_value(world.budget, day).sum()) for day in counted)
     grid = np.concatenate([[0.0], np.geomspace(total * 1e-5, total, 500)])
-    by_day = [np.stack([world.expected_value(np.full(arms, amount), day) for amount in grid], axis=1) for day in counted]
+    by_day = [
+        np.stack([world.expected_value(np.full(arms, amount), day) for amount in grid], axis=1) for day in counted
+    ]
     best = best_split(grid, np.sum(by_day, axis=0), total).value
     clairvoyant = sum(best_split(grid, values, total).bound for values in by_day)
     return total * len(counted), alone, best, clairvoyant

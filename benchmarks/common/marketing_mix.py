@@ -1,7 +1,7 @@
 """pymc-marketing in our place: asked once a week, in a process and an environment of its own, with the same reports."""
 
 import json
-import subprocess
+import subprocess  # of the command that the caller was given
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,11 +19,15 @@ IMMATURE = 3  # last days left out of its data: it knows nothing of conversions 
 def missing(command: tuple[str, ...]) -> str:
     """Why the peer cannot play; empty when it can."""
     try:
-        found = subprocess.run([command[0], "-c", "import pymc_marketing"], capture_output=True, text=True, check=False)
+        found = _run((command[0], "-c", "import pymc_marketing"))
     except OSError as error:
         return f"{command[0]} does not start ({error.strerror})"
     last = found.stderr.strip().splitlines()
     return "" if found.returncode == 0 else f"{command[0]}: {last[-1] if last else 'it failed'}"
+
+
+def _run(command: tuple[str, ...], text: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)  # noqa: S603
 
 
 @dataclass
@@ -67,9 +71,7 @@ class MarketingMix:
             "days": ASKED_EVERY,
             "seed": self.seed,
         }
-        found = subprocess.run(
-            self.command, input=json.dumps(question), capture_output=True, text=True, check=False
-        )
+        found = _run(self.command, json.dumps(question))
         if found.returncode:
             raise RuntimeError(f"{' '.join(self.command)} failed:\n{found.stderr[-2000:]}")
         answer: dict[str, Any] = json.loads(found.stdout.splitlines()[-1])

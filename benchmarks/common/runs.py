@@ -114,26 +114,35 @@ def _append(path: Path, results: Sequence[Result]) -> None:
 
 def table(results: Sequence[Result], kinds: Sequence[str], players: Sequence[str]) -> str:
     """Markdown: who captured how much of what was possible, and the gain over leaving budgets alone, by kind."""
-    lines = [
-        "Share of the best possible gain: mean ± standard error (lowest world)",
-        "",
-        "| | " + " | ".join(kinds) + " |",
-        "|---|" + "---|" * len(kinds),
-    ]
-    by = {(kind, player): [one for one in results if one.game.kind == kind and one.game.player == player]
-          for kind in kinds for player in players}  # fmt: skip
-    for player in players:
-        lines.append(f"| {player} | " + " | ".join(_share(by[kind, player]) for kind in kinds) + " |")
-    clairvoyant = [_mean([(one.clairvoyant - one.alone) / (one.best - one.alone) for one in _any(by, kind)])
-                   for kind in kinds]  # fmt: skip
-    lines.append("| the best of each day, known beforehand | " + " | ".join(f"{x:.1%}" for x in clairvoyant) + " |")
-    lines += ["", "Gain over leaving budgets alone", "", *lines[2:4]]
-    for player in players:
-        gains = [_mean([one.gain for one in by[kind, player]]) for kind in kinds]
-        lines.append(f"| {player} | " + " | ".join(f"{gain:+.1%}" for gain in gains) + " |")
-    possible = [_mean([one.best / one.alone - 1 for one in _any(by, kind)]) for kind in kinds]
-    lines.append("| the best static budgets | " + " | ".join(f"{gain:+.1%}" for gain in possible) + " |")
-    return "\n".join(lines)
+    by = {
+        (kind, player): [one for one in results if one.game.kind == kind and one.game.player == player]
+        for kind in kinds
+        for player in players
+    }
+    worlds = [_any(by, kind) for kind in kinds]
+    clairvoyant = [_mean([(one.clairvoyant - one.alone) / (one.best - one.alone) for one in found]) for found in worlds]
+    possible = [_mean([one.best / one.alone - 1 for one in found]) for found in worlds]
+    header = ["", _row("", kinds), "|---|" + "---|" * len(kinds)]
+    return "\n".join(
+        [
+            "Share of the best possible gain: mean ± standard error (lowest world)",
+            *header,
+            *(_row(player, [_share(by[kind, player]) for kind in kinds]) for player in players),
+            _row("the best of each day, known beforehand", [f"{share:.1%}" for share in clairvoyant]),
+            "",
+            "Gain over leaving budgets alone",
+            *header,
+            *(
+                _row(player, [f"{_mean([one.gain for one in by[kind, player]]):+.1%}" for kind in kinds])
+                for player in players
+            ),
+            _row("the best static budgets", [f"{gain:+.1%}" for gain in possible]),
+        ]
+    )
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f"| {' | '.join([name, *cells])} |"
 
 
 def _any(by: dict[tuple[str, str], list[Result]], kind: str) -> list[Result]:
