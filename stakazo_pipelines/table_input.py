@@ -51,12 +51,13 @@ def read_table(path: Path, *, guess: bool = False) -> TableInput:
         except pl.exceptions.PolarsError as error:
             raise InputError(f"{path}: not a readable Parquet file ({error})") from None
         return _checked(raw, str(path), ",", 1, guess)
-    text = _decoded(content, str(path))
+    whole = _decoded(content, str(path))
+    text = whole.lstrip("\n")
     lines = text.split("\n", 1)
     if not text.strip():
         raise InputError(f"{path}: the file is empty; it needs the columns {', '.join(REQUIRED)}")
     delimiter = max(_DELIMITERS, key=lines[0].count)
-    return _checked(_parsed(text, delimiter, str(path)), str(path), delimiter, 2, guess)
+    return _checked(_parsed(text, delimiter, str(path)), str(path), delimiter, 2 + len(whole) - len(text), guess)
 
 
 def _checked(raw: pl.DataFrame, source: str, delimiter: str, first_row: int, guess: bool) -> TableInput:
