@@ -1,6 +1,6 @@
 """What others would earn in our place: 60 days of the closed loop, same total, many worlds, every rule and peer.
 
-OPENBLAS_NUM_THREADS=1 python benchmarks/decisions.py --seeds 20 --workers 2 --out decisions.csv
+OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1 python benchmarks/decisions.py --seeds 20 --workers 2 --out decisions.csv
 
 Everybody starts from the same worlds and sees what a marketer sees each morning: the reports so far, immature as they
 are. The worlds are the six kinds of common/worlds.py, whose ad groups (100 of them) share one total; `--kinds sandbox`
@@ -18,7 +18,6 @@ python benchmarks/decisions.py --kinds log seasonal --arms 8 --seeds 3 --out mmm
 """
 
 import argparse
-import os
 import sys
 import time
 from functools import partial
@@ -85,7 +84,6 @@ def main() -> None:
     parser.add_argument("--mmm-python", default=sys.executable, help="the Python that has pymc-marketing")
     parser.add_argument("--mmm-draws", type=int, default=300)
     options = parser.parse_args()
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
     mmm = (options.mmm_python, str(Path(__file__).parent / "peers" / "marketing_mix.py"), str(options.mmm_draws))
     players = list(options.players)

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, fields
+from multiprocessing import get_context
 from pathlib import Path
+
+SPENT_ALIKE = 1e-3  # of spend: a smaller difference is rounding
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def _played(games: Sequence[Game], play: Callable[[Game], list[Result]], workers
     if workers == 1:
         yield from map(play, games)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    # Not forked: Polars has threads already.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for future in as_completed([pool.submit(play, game) for game in games]):
             yield future.result()
 
@@ -128,7 +132,10 @@ def table(results: Sequence[Result], kinds: Sequence[str], players: Sequence[str
             "Share of the best possible gain: mean ± standard error (lowest world)",
             *header,
             *(_row(player, [_share(by[kind, player]) for kind in kinds]) for player in players),
-            _row("the best of each day, known beforehand", [f"{share:.1%}" for share in clairvoyant]),
+            _row(
+                "the best of each day, known beforehand",
+                ["" if math.isnan(share) else f"{share:.1%}" for share in clairvoyant],
+            ),
             "",
             "Gain over leaving budgets alone",
             *header,
@@ -137,8 +144,20 @@ def table(results: Sequence[Result], kinds: Sequence[str], players: Sequence[str
                 for player in players
             ),
             _row("the best static budgets", [f"{gain:+.1%}" for gain in possible]),
+            *_spend(by, header, kinds, players),
         ]
     )
+
+
+def _spend(
+    by: dict[tuple[str, str], list[Result]], header: Sequence[str], kinds: Sequence[str], players: Sequence[str]
+) -> list[str]:
+    """A third table where somebody's budgets were not delivered in full; nothing where all were."""
+    moved = {key: _mean([one.spend / one.alone_spend - 1 for one in found]) for key, found in by.items()}
+    if not any(abs(share) > SPENT_ALIKE for share in moved.values()):
+        return []
+    rows = [_row(player, [f"{moved[kind, player]:+.1%}" for kind in kinds]) for player in players]
+    return ["", "Delivered spend beside leaving budgets alone", *header, *rows]
 
 
 def _row(name: str, cells: Sequence[str]) -> str:
@@ -154,6 +173,8 @@ def _share(found: Sequence[Result]) -> str:
     if not found:
         return "not played"
     shares = [one.captured for one in found]
+    if len(shares) == 1:
+        return f"{shares[0]:.1%}"
     return f"{_mean(shares):.1%} ± {_error(shares):.1%} ({min(shares):.1%})"
 
 
@@ -162,8 +183,6 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _error(values: Sequence[float]) -> float:
-    """Standard error of the mean over worlds; NaN for a single one."""
-    if len(values) < 2:
-        return math.nan
+    """Standard error of the mean over worlds, of which there are at least two."""
     mean = _mean(values)
     return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
