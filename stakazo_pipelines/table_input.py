@@ -6,25 +6,18 @@ reason; only a table with nothing usable is an error.
 
 import csv
 import io
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from stakazo_pipelines.errors import InputError
+from stakazo_pipelines.table_columns import OPTIONAL, REQUIRED, plain, taken, under_our_names
 from stakazo_pipelines.table_text import cleaned, notation_of, to_days, to_numbers
 
-REQUIRED = ("date", "ad_group", "spend", "conversions", "conversions_value")
-OPTIONAL = ("campaign", "platform", "currency", "budget")
+__all__ = ["REQUIRED", "TableInput", "clean_table", "describe", "read_table"]
+
 NUMBERS = ("spend", "conversions", "conversions_value", "budget")
-_HINTS = {
-    "date": ("day", "date_start", "date_day", "reporting_starts"),
-    "ad_group": ("ad_set", "adset", "adset_name", "ad_set_name", "ad_group_name", "adgroup", "campaign"),
-    "spend": ("cost", "amount_spent", "amount_spent_(usd)", "cost_micros"),
-    "conversions": ("purchases", "results", "orders", "post_click_conversions"),
-    "conversions_value": ("revenue", "purchase_value", "conversion_value", "value", "purchases_conversion_value"),
-}
 MOST = 1e12  # of money or conversions in a row: beyond it a unit is wrong, and sums lose their cents
 _DELIMITERS = ",;\t|"
 _SHOWN = 5
@@ -43,8 +36,11 @@ class TableInput:
     notes: tuple[str, ...]
 
 
-def read_table(path: Path) -> TableInput:
-    """Read a CSV (any usual delimiter, UTF-8, UTF-16 or Windows-1252) or a Parquet file. Raises InputError."""
+def read_table(path: Path, *, guess: bool = False) -> TableInput:
+    """Read a CSV (any usual delimiter, UTF-8, UTF-16 or Windows-1252) or a Parquet file. Raises InputError.
+
+    guess: the usual other names of columns are taken for ours (see `table_columns.taken`), and the notes say which.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -54,13 +50,20 @@ def read_table(path: Path) -> TableInput:
             raw = pl.read_parquet(io.BytesIO(content))
         except pl.exceptions.PolarsError as error:
             raise InputError(f"{path}: not a readable Parquet file ({error})") from None
-        return clean_table(raw, source=str(path), first_row=1)
-    text = _decoded(content, str(path))
+        return _checked(raw, str(path), ",", 1, guess)
+    whole = _decoded(content, str(path))
+    text = whole.lstrip("\n")
     lines = text.split("\n", 1)
     if not text.strip():
         raise InputError(f"{path}: the file is empty; it needs the columns {', '.join(REQUIRED)}")
     delimiter = max(_DELIMITERS, key=lines[0].count)
-    return clean_table(_parsed(text, delimiter, str(path)), source=str(path), delimiter=delimiter, first_row=2)
+    return _checked(_parsed(text, delimiter, str(path)), str(path), delimiter, 2 + len(whole) - len(text), guess)
+
+
+def _checked(raw: pl.DataFrame, source: str, delimiter: str, first_row: int, guess: bool) -> TableInput:
+    frame, notes = taken(raw) if guess else (raw, ())
+    result = clean_table(frame, source=source, delimiter=delimiter, first_row=first_row)
+    return replace(result, notes=notes + result.notes)
 
 
 def clean_table(raw: pl.DataFrame, *, source: str = "table", delimiter: str = ",", first_row: int = 1) -> TableInput:
@@ -71,7 +74,7 @@ def clean_table(raw: pl.DataFrame, *, source: str = "table", delimiter: str = ",
     of one ad group and day that another column tells apart (an ad, an age group) are summed; others contradict each
     other and are set aside. Raises InputError for missing or doubled columns and when no row is left.
     """
-    named = _named(raw, source)
+    named = under_our_names(raw, source)
     if named.is_empty():
         raise InputError(f"{source}: there is a header but no row")
     blank = named.select(pl.all_horizontal(pl.all().cast(pl.String).fill_null("").str.strip_chars() == "")).to_series()
@@ -147,11 +150,9 @@ def _parsed(text: str, delimiter: str, source: str) -> pl.DataFrame:
     except csv.Error as error:
         raise InputError(f"{source}: not readable as CSV ({error})") from None
     header, width = rows[0], len(rows[0])
-    if not header:
-        raise InputError(f"{source}:1: the first line is empty; it should name the columns")
     if len(set(header)) < width:
         raise InputError(f"{source}: a column name appears twice in the header: {', '.join(header)}")
-    date = next((index for index, name in enumerate(header) if _plain(name) == "date"), 0)
+    date = next((index for index, name in enumerate(header) if plain(name) == "date"), 0)
     kept = []
     for row in rows[1:]:
         fields = [*row[:width], *[""] * (width - len(row))]
@@ -159,28 +160,6 @@ def _parsed(text: str, delimiter: str, source: str) -> pl.DataFrame:
             fields[date] = f"(row of {len(row)} fields under {width} columns)"
         kept.append(fields)
     return pl.DataFrame(kept, schema=dict.fromkeys(header, pl.String), orient="row")
-
-
-def _plain(name: str) -> str:
-    return name.strip().strip("\ufeff").lower().replace(" ", "_").replace("-", "_")
-
-
-def _named(raw: pl.DataFrame, source: str) -> pl.DataFrame:
-    """The frame under plain column names; an InputError lists what was found and what may be meant."""
-    plain = [_plain(name).removesuffix("_duplicated_0") for name in raw.columns]
-    twice = sorted({name for name in plain if plain.count(name) > 1 and name in (*REQUIRED, *OPTIONAL)})
-    if twice:
-        raise InputError(f"{source}: the column {', '.join(twice)} appears more than once; keep one")
-    if missing := [name for name in REQUIRED if name not in plain]:
-        fixes = []
-        for name in missing:
-            near = [hint for hint in _HINTS[name] if hint in plain] or get_close_matches(name, plain, 1)
-            fixes.append(f"{name} (rename {near[0]}?)" if near else name)
-        raise InputError(f"{source}: missing column {', '.join(fixes)}; found: {', '.join(raw.columns) or 'nothing'}")
-    if nested := [name for name, kind in raw.schema.items() if kind.is_nested() or kind in (pl.Object, pl.Binary)]:
-        raise InputError(f"{source}: the column {', '.join(nested)} holds no plain values (text, numbers, dates)")
-    unique = [name if plain.count(name) == 1 else f"{name} {index}" for index, name in enumerate(plain)]
-    return raw.rename(dict(zip(raw.columns, unique, strict=True)))
 
 
 def _numbers(named: pl.DataFrame, names: list[str], delimiter: str) -> dict[str, tuple[pl.Series, pl.Series]]:

@@ -120,6 +120,11 @@ class ArmWorld:
             reported = np.tile(np.interp(ages, *_QUICK), (self.arms, 1))
         return np.diff(reported, axis=1, prepend=0.0)
 
+    @property
+    def keep(self) -> np.ndarray:
+        """Share of an arm's stock of spend that is carried into the next day; 0 without carry-over."""
+        return self._keep
+
     # What happens
 
     def advance(self, budget: np.ndarray) -> None:

@@ -19,7 +19,8 @@ from stakazo_pipelines.lift_tests import load_lift_tests
 from stakazo_pipelines.planning import PlanResult, plan_table
 from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
-from stakazo_pipelines.table_input import describe, read_table
+from stakazo_pipelines.table_columns import apart
+from stakazo_pipelines.table_input import TableInput, describe, read_table
 
 _SHOWN_ROWS = 25
 
@@ -55,7 +56,8 @@ def plan(
     )
     if out is not None:
         _write(result.frame, out)
-    for note in (*notes, *result.notes):
+    period = apart(table)
+    for note in (*notes, *((period,) if period else ()), *result.notes):
         errors.print(f"note: {note}", highlight=False)
     _print(result, Console())
 
@@ -75,7 +77,7 @@ def _amount(text: str | None) -> Decimal | None:
 
 
 def table_of(file: Path, mapping: ColumnMapping | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """The plain table, or an export read through its mapping or known layout."""
+    """The plain table, an export read through its mapping or known layout, or a table under other names than ours."""
     if mapping is None:
         try:
             plain = read_table(file)
@@ -83,10 +85,18 @@ def table_of(file: Path, mapping: ColumnMapping | None) -> tuple[pl.DataFrame, t
             try:
                 return _export(file, None)
             except InputError:
-                raise error from None
+                plain = _guessed(file, error)
         aside = (f"{plain.quarantined.height} rows set aside:\n{describe(plain.quarantined)}",)
         return plain.frame, plain.notes + (aside if plain.quarantined.height else ())
     return _export(file, mapping)
+
+
+def _guessed(file: Path, why_not: InputError) -> TableInput:
+    """The table under the usual other names of columns; raises what stood against our own names where that fails."""
+    try:
+        return read_table(file, guess=True)
+    except InputError as error:
+        raise (error if "missing column" in str(why_not) else why_not) from None
 
 
 def _export(file: Path, mapping: ColumnMapping | None) -> tuple[pl.DataFrame, tuple[str, ...]]:

@@ -131,9 +131,10 @@ def test_unusable_files_are_errors_that_name_the_fix(write, text, words):
         read_table(write(text))
 
 
-def test_a_first_line_without_names_before_ragged_rows_is_an_error_that_says_so(write):
-    with pytest.raises(InputError, match="first line is empty"):
-        read_table(write("\n2026-01-01,A,1,2,3\n2026-01-01,A,1,2,3,9,9\n"))
+def test_empty_lines_before_the_header_count_as_rows_and_nothing_else(write):
+    found = read_table(write("\n\n" + HEADER + "2026-01-01,A,10,1,20,\n2026-01-02,A,x,1,20\n2026-01-03,A,10,1,20\n"))
+    assert found.quarantined["row"].to_list() == [4, 5]
+    assert found.frame["date"].to_list() == [date(2026, 1, 3)]
 
 
 def test_a_missing_file_is_named(tmp_path):
