@@ -98,7 +98,7 @@ def fit_value(panel: Panel, population: Population, defaults: Population) -> Pop
     evidence = value_evidence(panel, memory_days=population.memory_days)
     found = _fit_tree(
         panel.tree,
-        evidence.log_ratio,
+        evidence.log_mean(cv),
         evidence.precision(cv),
         _TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
     )
