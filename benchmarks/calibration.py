@@ -61,15 +61,16 @@ def share(judged: pl.DataFrame, place: str, inside: str) -> list[float]:
 def table(judged: pl.DataFrame, kinds: list[str]) -> None:
     """One row a kind and one for all: arms, coverage at 50/80/90 %, median error."""
     groups = [(kind, judged.filter(pl.col("kind") == kind)) for kind in kinds] + [("all", judged)]
-    columns = f"{'kind':22s} {'arms':>6s} {'ROAS 50/80/90':>18s} {'error':>7s} {'few: arms':>9s} {'ROAS 50/80/90':>18s} {'error':>7s} "
-    print(columns + f"{'marginal 50/80/90':>18s} {'error':>7s}")
+    head = f"{'ROAS 50/80/90':>18s} {'error':>7s}"
+    print(f"{'kind':22s} {'arms':>6s} {head} {'few: arms':>9s} {head} {'marginal 50/80/90':>18s} {'error':>7s}")
     for kind, all_ in groups:
         few = all_.filter(pl.col("conversions") < FEW)
         told = [f"{'/'.join(f'{x:5.1f}' for x in share(part, 'place', 'inside'))}" for part in (all_, few)]
         marginal = "/".join(f"{x:5.1f}" for x in share(all_, "marginal_place", "marginal_inside"))
         errors = [float(part["error"].median() * 100) for part in (all_, few)]
         print(
-            f"{kind:22s} {len(all_):6,d} {told[0]:>18s} {errors[0]:+6.1f}% {len(few):9,d} {told[1]:>18s} {errors[1]:+6.1f}% "
+            f"{kind:22s} {len(all_):6,d} {told[0]:>18s} {errors[0]:+6.1f}% "
+            f"{len(few):9,d} {told[1]:>18s} {errors[1]:+6.1f}% "
             f"{marginal:>18s} {float(all_['marginal_error'].median() * 100):+6.1f}%"
         )
 
@@ -84,7 +85,9 @@ def main() -> None:
     asked = parser.parse_args()
     start, frames = time.perf_counter(), []
     for kind in asked.kinds:
-        frames += [judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history)) for seed in range(1, asked.seeds + 1)]
+        frames += [
+            judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history)) for seed in range(1, asked.seeds + 1)
+        ]
     judged = pl.concat(frames)
     table(judged, asked.kinds)
     if asked.save:

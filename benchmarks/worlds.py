@@ -1,7 +1,7 @@
 """Six kinds of simulated advertising worlds that do not follow the estimator's model, small and fast, in pure numpy.
 
-Everything that budgets cannot change (drift, seasons, shocks, fatigue) is drawn beforehand, so that the truth of the coming
-days, and of any other budgets, is known exactly. `ArmWorld.advance` plays a day at given budgets: open or closed loop.
+Everything that budgets cannot change (drift, seasons, shocks, fatigue) is drawn beforehand, so that the truth of the
+coming days, and of any other budgets, is known exactly. `ArmWorld.advance` plays a day at given budgets.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ START = date(2026, 1, 5)  # a Monday
 HORIZON = 7
 AGES = 29  # days of age after which nothing arrives any more
 VINTAGE_AGES = (1, 2, 3, 4, 5, 6, 7, 14, 28)
-# Share of conversions reported by the end of each age: most kinds, and the two objectives of the delayed kind (together 40 %
-# arrive after day 1).
+# Share of conversions reported by the end of each age: most kinds, and the two objectives of the delayed kind (together
+# 40 % arrive after day 1).
 _QUICK = ([0, 1, 2, 4, 7, 14, 28], [0.45, 0.72, 0.82, 0.9, 0.95, 0.99, 1.0])
 _SLOW = {
     "sales": ([0, 1, 2, 4, 7, 14, 28], [0.4, 0.68, 0.77, 0.86, 0.92, 0.98, 1.0]),
@@ -26,7 +26,7 @@ _SLOW = {
 
 @dataclass(frozen=True)
 class Truth:
-    """Expected returns of the coming days at given budgets, per arm: no counting noise, but the days as they will be."""
+    """Expected returns of the coming days at given budgets, per arm: no counting noise, the days as they will be."""
 
     roas: np.ndarray
     marginal: np.ndarray  # of budgets kept at that level for good: carry-over that falls into later days counts
@@ -180,7 +180,7 @@ class ArmWorld:
         return self._keys().with_columns(pl.Series("budget", self.budget)).filter(pl.Series(self._started))
 
     def vintages(self, watched: int = 42) -> pl.DataFrame:
-        """What a daily run that re-reads `VINTAGE_AGES` has seen since `watched` days: by account, objective, day and age."""
+        """What a daily run that re-reads `VINTAGE_AGES` has seen for `watched` days: by account, objective, age."""
         rows = []
         group = self.account * 2 + (self.objective == "leads")
         for day in range(max(self.day - watched - AGES, 0), self.day):
@@ -190,7 +190,14 @@ class ArmWorld:
                 seen = self._counts[day, :, : age + 1].sum(axis=1)
                 sums = np.bincount(group, seen, 4)
                 rows += [
-                    ("meta", f"acc{g // 2}", ("sales", "leads")[g % 2], START + timedelta(days=day), age, float(sums[g]))
+                    (
+                        "meta",
+                        f"acc{g // 2}",
+                        ("sales", "leads")[g % 2],
+                        START + timedelta(days=day),
+                        age,
+                        float(sums[g]),
+                    )
                     for g in range(4)
                 ]
         names = ("platform", "account_id", "objective", "date_day", "age_days", "conversions")

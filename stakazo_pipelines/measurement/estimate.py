@@ -59,8 +59,8 @@ class Estimates:
 
     ROAS columns are posterior medians and 5 % and 95 % quantiles of the mean of the next 7 days at today's budget (at
     the reference spend when there is no budget). The curve's parameters come from joint normals of correlation
-    `curve_corr`: log value's bent to the left by `log_value_skew`, where conversions are few, and elasticity's truncated
-    to (`curves.ELASTICITY_MIN`, `ELASTICITY_MAX`).
+    `curve_corr`: log value's bent to the left by `log_value_skew`, where conversions are few, and elasticity's
+    truncated to (`curves.ELASTICITY_MIN`, `ELASTICITY_MAX`).
     """
 
     frame: pl.DataFrame
@@ -68,7 +68,9 @@ class Estimates:
     @classmethod
     def from_frame(cls, frame: pl.DataFrame) -> "Estimates":
         """Rebuild what passed through the lake. A missing column is a MeasurementError."""
-        frame = frame.with_columns(pl.lit(blank).alias(name) for name, blank in _ADDED.items() if name not in frame.columns)
+        frame = frame.with_columns(
+            pl.lit(blank).alias(name) for name, blank in _ADDED.items() if name not in frame.columns
+        )
         if missing := [name for name in SCHEMA if name not in frame.columns]:
             raise MeasurementError(f"estimates lack {', '.join(missing)}")
         return cls(frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
@@ -111,7 +113,14 @@ def estimate(
     the report); `arms` has the keys and today's budget. Platforms without a maturity curve take the default one.
     Raises MeasurementError on impossible input (see `panel.check_days`).
     """
-    panel = build_panel(arm_days=arm_days, arms=arms, as_of=as_of, window_days=settings.window_days, maturity=maturity)
+    panel = build_panel(
+        arm_days=arm_days,
+        arms=arms,
+        as_of=as_of,
+        window_days=settings.window_days,
+        maturity=maturity,
+        carry_over=population.carry_over,
+    )
     posterior = arm_posterior(panel, population)
     evidence = _evidence(panel, as_of, population.memory_days)
     returns = _returns(panel, posterior, settings.target_roas)

@@ -34,8 +34,8 @@ class Sites(NamedTuple):
 class ArmPosterior:
     """Joint normal of (log value per day at the reference spend, elasticity), over the next `HORIZON_DAYS`.
 
-    `log_value` is NaN where no value per conversion was ever reported. Its third cumulant, below 0 where few conversions
-    leave a long tail to the left, bends its normal (`returns.skewed`).
+    `log_value` is NaN where no value per conversion was ever reported. Its third cumulant, below 0 where few
+    conversions leave a long tail to the left, bends its normal (`returns.skewed`).
     """
 
     log_value: Array

@@ -1,7 +1,7 @@
 """Quantiles of ROAS and marginal ROAS under a curve whose elasticity is a truncated normal.
 
-Log ROAS is a normal bent to the left where conversions are few; marginal ROAS adds log elasticity, so that it is a mixture
-over elasticity quantiles, solved for its own quantiles.
+Log ROAS is a normal bent to the left where conversions are few; marginal ROAS adds log elasticity, so that it is a
+mixture over elasticity quantiles, solved for its own quantiles.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from stakazo_pipelines.measurement.arrays import Array
 from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN
 from stakazo_pipelines.measurement.posterior import ArmPosterior
 
-_NODES = ndtri((np.arange(15) + 0.5) / 15)
+# Deviates of the elasticity, evenly spaced with normal weights: quantiles of equal weight would cut off its tails.
+_NODES = np.linspace(-3.3, 3.3, 17)
+_WEIGHTS = np.exp(-0.5 * _NODES**2) / np.exp(-0.5 * _NODES**2).sum()
 _STEPS = 8
 _LEVELS = (0.05, 0.5, 0.95)
 _LEAST_SKEWNESS = 1e-3  # below, a normal is as good
@@ -94,8 +96,8 @@ def _quantiles(bent: _Bent, log_elasticity: Array) -> tuple[Array, Array, Array]
     """Exponentials of the quantiles of log ROAS + log elasticity (nodes x arms), by Newton from the matched normal."""
     # First order: the deviate's own mean and spread at a node of elasticity.
     centres = bent.centre + bent.corr * bent.sd * _NODES[:, None] + log_elasticity
-    mean = centres.mean(axis=0)
-    spread = np.sqrt(bent.sd**2 * (1.0 - bent.corr**2) + centres.var(axis=0))
+    mean = _WEIGHTS @ centres
+    spread = np.sqrt(bent.sd**2 * (1.0 - bent.corr**2) + _WEIGHTS @ (centres - mean) ** 2)
     low, mid, high = (_solve(level, bent, log_elasticity, mean, spread) for level in _LEVELS)
     return np.exp(np.minimum(low, mid)), np.exp(mid), np.exp(np.maximum(high, mid))
 
@@ -108,7 +110,7 @@ def _solve(level: float, bent: _Bent, log_elasticity: Array, mean: Array, spread
         standard = _unskewed((at - log_elasticity - bent.centre) / bent.sd, bent.shape)
         z = (standard - bent.corr * _NODES[:, None]) / own
         stretch = norm * np.exp(np.minimum(bent.shape * standard + bent.shape**2 / 2, 20.0)) / bent.shape
-        density = (np.exp(-0.5 * z * z) * stretch).mean(axis=0) / (own * bent.sd * np.sqrt(2.0 * np.pi))
-        step = (ndtr(z).mean(axis=0) - level) / np.maximum(density, 1e-3 / spread)
+        density = _WEIGHTS @ (np.exp(-0.5 * z * z) * stretch) / (own * bent.sd * np.sqrt(2.0 * np.pi))
+        step = (_WEIGHTS @ ndtr(z) - level) / np.maximum(density, 1e-3 / spread)
         at = at - np.clip(step, -0.5 * spread, 0.5 * spread)
     return np.asarray(at, dtype=np.float64)

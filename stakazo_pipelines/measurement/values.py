@@ -32,7 +32,7 @@ class ValueEvidence:
         return np.asarray(1.0 / self.variance(value_cv), dtype=np.float64)
 
     def log_mean(self, value_cv: float) -> Array:
-        """`log_ratio` without its bias: few values of a heavy tail usually miss the tail (log-normal: half the variance)."""
+        """`log_ratio` without its bias: few values usually miss a heavy tail (log-normal: by half the variance)."""
         variance = self.variance(value_cv)
         return self.log_ratio + np.where(np.isfinite(variance), 0.5 * variance, 0.0)
 
