@@ -1,9 +1,10 @@
 """Coverage of the intervals of ROAS over the next 7 days and of marginal ROAS, on worlds that do not follow the model.
 
-Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--kinds log delayed] [--arms 100]
+Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--first-seed 0] [--kinds log delayed] [--arms 100]
 """
 
 import argparse
+import sys
 import time
 
 import numpy as np
@@ -59,40 +60,44 @@ def share(judged: pl.DataFrame, place: str, inside: str) -> list[float]:
 
 
 def table(judged: pl.DataFrame, kinds: list[str]) -> None:
-    """One row a kind and one for all: arms, coverage at 50/80/90 %, median error."""
+    """A Markdown row a kind and one for all: arms, coverage at 50/80/90 %, median error."""
     groups = [(kind, judged.filter(pl.col("kind") == kind)) for kind in kinds] + [("all", judged)]
-    head = f"{'ROAS 50/80/90':>18s} {'error':>7s}"
-    print(f"{'kind':22s} {'arms':>6s} {head} {'few: arms':>9s} {head} {'marginal 50/80/90':>18s} {'error':>7s}")
+    print(f"| kind | arms | ROAS | error | under {FEW} conversions | ROAS | error | marginal ROAS | error |")
+    print("|" + "---|" * 9)
     for kind, all_ in groups:
         few = all_.filter(pl.col("conversions") < FEW)
-        told = [f"{'/'.join(f'{x:5.1f}' for x in share(part, 'place', 'inside'))}" for part in (all_, few)]
-        marginal = "/".join(f"{x:5.1f}" for x in share(all_, "marginal_place", "marginal_inside"))
-        errors = [float(part["error"].median() * 100) for part in (all_, few)]
+        told = [covered(part, "place", "inside") for part in (all_, few)]
+        errors = [float(part["error"].median() or 0.0) for part in (all_, few)]
         print(
-            f"{kind:22s} {len(all_):6,d} {told[0]:>18s} {errors[0]:+6.1f}% "
-            f"{len(few):9,d} {told[1]:>18s} {errors[1]:+6.1f}% "
-            f"{marginal:>18s} {float(all_['marginal_error'].median() * 100):+6.1f}%"
+            f"| {kind} | {len(all_):,d} | {told[0]} | {errors[0]:+.1%} | {len(few):,d} | {told[1]} | {errors[1]:+.1%} "
+            f"| {covered(all_, 'marginal_place', 'marginal_inside')} | {float(all_['marginal_error'].median()):+.1%} |"
         )
+
+
+def covered(judged: pl.DataFrame, place: str, inside: str) -> str:
+    return " / ".join(f"{level:.1f}" for level in share(judged, place, inside)) if len(judged) else "none"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--arms", type=int, default=100)
     parser.add_argument("--history", type=int, default=70)
     parser.add_argument("--save", help="parquet file for the judged arms")
     asked = parser.parse_args()
-    start, frames = time.perf_counter(), []
+    start, frames = time.process_time(), []
     for kind in asked.kinds:
-        frames += [
-            judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history)) for seed in range(1, asked.seeds + 1)
-        ]
+        for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
+            frames.append(judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history)))
+            print(f"{kind}, seed {seed}: {time.process_time() - start:.0f} s", file=sys.stderr)
     judged = pl.concat(frames)
     table(judged, asked.kinds)
     if asked.save:
         judged.write_parquet(asked.save)
-    print(f"{asked.seeds} seeds a kind, {asked.arms} arms each, {time.perf_counter() - start:.0f} s")
+    spent = time.process_time() - start
+    print(f"{asked.seeds} seeds a kind from {asked.first_seed}, {asked.arms} arms each, {spent:.0f} CPU s")
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def _shared_day(
     shared: Array,
     shared_cov: Array,
 ) -> _Common:
-    """Learn one day's shared effect per account (two scoring steps) and update `shared`, `shared_cov` in place."""
+    """Learn one day's shared effect per account (two scoring steps); update `shared`, `shared_cov` in place."""
     accounts = len(shared)
     gain = shared_cov[:, :, 0] + shared_cov[:, :, column]
     prior_variance = np.maximum(gain[:, 0] + gain[:, column], 1e-9)
@@ -201,24 +201,32 @@ def _shared_day(
     # trigamma): counts leave beliefs skewed to the left, and a log-normal's mean would make every day look poor.
     expected = np.exp(np.clip(mean + capped / (2.0 + capped / 1.5), -_MAX_ETA, _MAX_ETA))
     relative = dispersion + capped / (1.0 + 0.4 * capped)
-    log_predictive = np.zeros(accounts)
-    for step in range(2):
-        mu = expected * np.exp(effect)[account]
+    for _ in range(2):
+        at = effect
+        mu = expected * np.exp(at)[account]
         information = mu / (1.0 + relative * mu)
         score = (count - mu) / (1.0 + relative * mu)
         information_sum = np.bincount(account, information, accounts)
         score_sum = np.bincount(account, score, accounts)
         precision = 1.0 / prior_variance + information_sum
-        if step == 0:
-            spread = prior_variance + 1.0 / np.maximum(information_sum, 1e-9)
-            surprise = score_sum / np.maximum(information_sum, 1e-9)
-            log_predictive = np.where(information_sum > 1e-3, -0.5 * (np.log(spread) + surprise**2 / spread), 0.0)
         change = (score_sum - (effect - prior_mean) / prior_variance) / precision
-        effect = effect + np.clip(change, -1.0, 1.0)
+        effect = at + np.clip(change, -1.0, 1.0)
     rest = np.maximum(precision[account] - information, 1.0 / prior_variance[account])
     # At the mode all scores and the prior's pull cancel; without its own score an arm's cavity moves the other way.
     mean_without = effect[account] - np.clip(score / rest, -1.0, 1.0)
+    # The day's probability is that of the arms at one effect, averaged over it. Every arm's own log predictive is
+    # averaged over the effect as the others show it: take that out, arm by arm, before averaging over all at once.
+    apart = _log_average(score, information, mean_without - at[account], 1.0 / rest)
+    together = _log_average(score_sum, information_sum, prior_mean - at, prior_variance)
+    log_predictive = together - np.bincount(account, apart, accounts)
     shrink = (1.0 - 1.0 / (precision * prior_variance)) / prior_variance
     shared += gain * ((effect - prior_mean) / prior_variance)[:, None]
     shared_cov -= gain[:, :, None] * gain[:, None, :] * shrink[:, None, None]
     return _Common(mean_without, 1.0 / rest, log_predictive)
+
+
+def _log_average(score: Array, information: Array, mean: Array, variance: Array) -> Array:
+    """Log of the average of exp(score t - information t^2 / 2) over t ~ N(mean, variance)."""
+    spread = 1.0 + information * variance
+    inside = 0.5 * score * score * variance + score * mean - 0.5 * information * mean * mean
+    return np.asarray(inside / spread - 0.5 * np.log(spread), dtype=np.float64)
