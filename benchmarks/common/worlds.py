@@ -1,9 +1,10 @@
 """Six kinds of simulated advertising worlds that do not follow the estimator's model, small and fast, in pure numpy.
 
-Everything that budgets cannot change (drift, seasons, shocks, fatigue) is drawn beforehand, so that what any
-budgets would have earned is known exactly. `ArmWorld.advance` plays a day at given budgets.
+Everything that budgets cannot change (drift, seasons, shocks, fatigue) is drawn beforehand, so that the truth of the
+coming days, and of any other budgets, is known exactly. `ArmWorld.advance` plays a day at given budgets.
 """
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 
 KINDS = ("hill with carry-over", "log", "s-shaped", "seasonal", "fatiguing", "delayed")
 START = date(2026, 1, 5)  # a Monday
-_SPARE = 7  # days that are drawn and never played: without them the worlds would be other ones than those recorded
+HORIZON = 7
 AGES = 29  # days of age after which nothing arrives any more
 VINTAGE_AGES = (1, 2, 3, 4, 5, 6, 7, 14, 28)
 # Share of conversions reported by the end of each age: most kinds, and the two objectives of the delayed kind (together
@@ -23,14 +24,22 @@ _SLOW = {
 }
 
 
+@dataclass(frozen=True)
+class Truth:
+    """Expected returns of the coming days at given budgets, per arm: no counting noise, the days as they will be."""
+
+    roas: np.ndarray
+    marginal: np.ndarray  # of budgets kept at that level for good: carry-over that falls into later days counts
+
+
 class ArmWorld:
     """`arms` ad groups in two accounts of one platform, with `history` days played at wandering budgets."""
 
     def __init__(self, kind: str, seed: int, *, arms: int = 100, history: int = 70, future: int = 70) -> None:
         if kind not in KINDS:
             raise ValueError(f"{kind} is none of {', '.join(KINDS)}")
-        self.kind, self.arms, self.day = kind, arms, 0
-        self._days = history + future + _SPARE
+        self.kind, self.seed, self.arms, self.day = kind, seed, arms, 0
+        self._days = history + future + HORIZON
         rng = self._rng = np.random.default_rng([seed, KINDS.index(kind)])
         self.account = np.sort(rng.integers(0, 2, arms))
         self.campaign = self.account * 8 + rng.integers(0, 8, arms)
@@ -198,6 +207,19 @@ class ArmWorld:
                 ]
         names = ("platform", "account_id", "objective", "date_day", "age_days", "conversions")
         return pl.DataFrame(rows, schema=names, orient="row")
+
+    def truth(self, budget: np.ndarray | None = None, horizon: int = HORIZON) -> Truth:
+        """Of the arms in `arms_frame`, at today's budgets or others, over the next days."""
+        at = self.budget if budget is None else budget
+        coming = self.environment[self.day : self.day + horizon]
+        stock, total = self._stock, np.zeros(self.arms)
+        for factor in coming:
+            stock = self._keep * stock + (1 - self._keep) * at
+            total += self._response(stock) * factor
+        slope = (self._response(at * 1.005) - self._response(at * 0.995)) / (0.01 * at)
+        roas = self.worth * total / horizon / at
+        marginal = self.worth * slope * coming.mean(axis=0)
+        return Truth(roas[self._started], marginal[self._started])
 
     def expected_value(self, budget: np.ndarray, day: int) -> np.ndarray:
         """Value per arm of one day at lasting budgets, without noise: what an oracle maximises."""

@@ -13,7 +13,7 @@ from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
 from stakazo_pipelines.measurement.posterior import ArmPosterior, arm_posterior, at_spend
-from stakazo_pipelines.measurement.returns import returns_at, truncated_elasticity
+from stakazo_pipelines.measurement.returns import returns_at, skewed, truncated_elasticity
 from stakazo_pipelines.policy import MeasurementPolicy
 from stakazo_pipelines.vocabulary import ArmState
 
@@ -48,7 +48,9 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "elasticity_mean": pl.Float64,
     "elasticity_sd": pl.Float64,
     "curve_corr": pl.Float64,
+    "log_value_skew": pl.Float64,
 }
+_ADDED = {"log_value_skew": 0.0}  # what estimates of older days may lack
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class Estimates:
     """One row an arm, columns as `SCHEMA`; NULL where undefined (no value ever reported, no delivery, no budget).
 
     ROAS columns are posterior medians and 5 % and 95 % quantiles of the mean of the next 7 days at today's budget (at
-    the reference spend when there is no budget). The curve's parameters are jointly normal; elasticity is then
+    the reference spend when there is no budget). The curve's parameters come from joint normals of correlation
+    `curve_corr`: log value's bent to the left by `log_value_skew`, where conversions are few, and elasticity's
     truncated to (`curves.ELASTICITY_MIN`, `ELASTICITY_MAX`).
     """
 
@@ -65,6 +68,9 @@ class Estimates:
     @classmethod
     def from_frame(cls, frame: pl.DataFrame) -> "Estimates":
         """Rebuild what passed through the lake. A missing column is a MeasurementError."""
+        frame = frame.with_columns(
+            pl.lit(blank).alias(name) for name, blank in _ADDED.items() if name not in frame.columns
+        )
         if missing := [name for name in SCHEMA if name not in frame.columns]:
             raise MeasurementError(f"estimates lack {', '.join(missing)}")
         return cls(frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
@@ -87,6 +93,8 @@ class Estimates:
             frame["elasticity_mean"].to_numpy(),
             frame["elasticity_sd"].to_numpy(),
         )
+        if "log_value_skew" in frame.columns:
+            first = skewed(first, frame["log_value_skew"].fill_null(0.0).to_numpy())
         return mean + frame["log_value_sd"].fill_null(0.0).to_numpy() * first, elasticity
 
 
@@ -105,7 +113,14 @@ def estimate(
     the report); `arms` has the keys and today's budget. Platforms without a maturity curve take the default one.
     Raises MeasurementError on impossible input (see `panel.check_days`).
     """
-    panel = build_panel(arm_days=arm_days, arms=arms, as_of=as_of, window_days=settings.window_days, maturity=maturity)
+    panel = build_panel(
+        arm_days=arm_days,
+        arms=arms,
+        as_of=as_of,
+        window_days=settings.window_days,
+        maturity=maturity,
+        carry_over=population.carry_over,
+    )
     posterior = arm_posterior(panel, population)
     evidence = _evidence(panel, as_of, population.memory_days)
     returns = _returns(panel, posterior, settings.target_roas)
@@ -187,5 +202,6 @@ def _returns(panel: Panel, posterior: ArmPosterior, target: float) -> pl.DataFra
         "elasticity_mean": local.elasticity,
         "elasticity_sd": np.sqrt(local.elasticity_variance),
         "curve_corr": found.curve_corr,
+        "log_value_skew": found.skewness,
     }
     return pl.DataFrame(columns).fill_nan(None)

@@ -2,6 +2,7 @@
 
 State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)) and day-of-week effects that
 sum to zero. Counts are negative-binomial; an arm learns from a day given the shared effect as the *other* arms show it.
+Day by day a normal belief loses the long left tail of an arm with few conversions: those are told again, all at once.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray
-from stakazo_pipelines.measurement.counts import absorb
+from stakazo_pipelines.measurement.counts import absorb, tally
 
 _MAX_ETA = 30.0
 _SHARED = 8  # shock, then Monday..Sunday
+_FEW = (10.0, 40.0)  # discounted conversions: below, an arm's level is told at once; above, day by day; between, mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Filtered:
     shared_covariance: Array  # accounts x 8 x 8
     arm_log_predictive: Array
     account_log_predictive: Array
+    level_skewness: Array
 
 
 def start_shared(dynamics: Dynamics, accounts: int) -> tuple[Array, Array]:
@@ -86,10 +89,15 @@ def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised:
     elapsed = np.zeros(len(level))
     arm_log = np.zeros(len(level))
     account_log = np.zeros(series.accounts)
+    told, exposure = np.zeros(len(level)), np.zeros(len(level))
     for day in range(len(series.weekday)):
         elapsed += started
         level += dynamics.trend * started
         p_level += dynamics.drift_variance * started
+        # What n events told of a level that drifts: 1 / n grows by the drift's variance.
+        discount = 1.0 / (1.0 + dynamics.drift_variance * told)
+        told *= discount
+        exposure *= discount * np.exp(-dynamics.trend * started)
         shared[:, 0] *= dynamics.shock_persistence
         shared_cov[:, 0, :] *= dynamics.shock_persistence[:, None]
         shared_cov[:, :, 0] *= dynamics.shock_persistence[:, None]
@@ -124,6 +132,11 @@ def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised:
             normalised=normalised,
         )
         arm_log[seen] += moments.log_predictive
+        rate = np.exp(np.clip(total_mean - level[seen], -_MAX_ETA, _MAX_ETA))
+        noise = dynamics.dispersion[seen] + common.variance_without + series.offset_variance[day, seen]
+        weight = 1.0 / (1.0 + noise * np.exp(np.clip(total_mean, -_MAX_ETA, _MAX_ETA)))
+        told[seen] += weight * series.count[day, seen]
+        exposure[seen] += weight * rate
         move = (moments.mean - total_mean) / total_variance
         shrink = (1.0 - moments.variance / total_variance) / total_variance
         level[seen] += cov_level * move
@@ -131,9 +144,32 @@ def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised:
         p_level[seen] -= cov_level * cov_level * shrink
         p_cross[seen] -= cov_level * cov_elasticity * shrink
         p_elasticity[seen] -= cov_elasticity * cov_elasticity * shrink
-    return Filtered(
-        Belief(level, elasticity, p_level, p_cross, p_elasticity), elapsed, shared, shared_cov, arm_log, account_log
+    filtered = Belief(level, elasticity, p_level, p_cross, p_elasticity)
+    belief, skewness = _retold(filtered, prior, dynamics, elapsed=elapsed, told=told, exposure=exposure)
+    return Filtered(belief, elapsed, shared, shared_cov, arm_log, account_log, skewness)
+
+
+def _retold(
+    filtered: Belief, prior: Belief, dynamics: Dynamics, *, elapsed: Array, told: Array, exposure: Array
+) -> tuple[Belief, Array]:
+    """The belief with the levels of arms of few conversions as all their (discounted) days give them at once."""
+    shape = tally(
+        told,
+        exposure,
+        mean=prior.level + dynamics.trend * elapsed,
+        variance=prior.level_variance + dynamics.drift_variance * elapsed,
     )
+    few, many = np.log(_FEW)
+    share = np.clip((many - np.log(np.maximum(told, 1e-9))) / (many - few), 0.0, 1.0)
+    variance = np.exp(share * np.log(shape.variance) + (1.0 - share) * np.log(filtered.level_variance))
+    belief = Belief(
+        level=share * shape.mean + (1.0 - share) * filtered.level,
+        elasticity=filtered.elasticity,
+        level_variance=variance,
+        covariance=filtered.covariance,
+        elasticity_variance=filtered.elasticity_variance,
+    )
+    return belief, shape.skewness
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,33 +190,43 @@ def _shared_day(
     shared: Array,
     shared_cov: Array,
 ) -> _Common:
-    """Learn one day's shared effect per account (two scoring steps) and update `shared`, `shared_cov` in place."""
+    """Learn one day's shared effect per account (two scoring steps); update `shared`, `shared_cov` in place."""
     accounts = len(shared)
     gain = shared_cov[:, :, 0] + shared_cov[:, :, column]
     prior_variance = np.maximum(gain[:, 0] + gain[:, column], 1e-9)
     prior_mean = shared[:, 0] + shared[:, column]
     effect = prior_mean.copy()
     capped = np.minimum(variance, 2.0)
-    expected = np.exp(np.clip(mean + 0.5 * capped, -_MAX_ETA, _MAX_ETA))
-    relative = dispersion + np.expm1(capped)
-    log_predictive = np.zeros(accounts)
-    for step in range(2):
-        mu = expected * np.exp(effect)[account]
+    # Mean and squared variation of the rate under a log-gamma belief of this variance (rational fits to its digamma and
+    # trigamma): counts leave beliefs skewed to the left, and a log-normal's mean would make every day look poor.
+    expected = np.exp(np.clip(mean + capped / (2.0 + capped / 1.5), -_MAX_ETA, _MAX_ETA))
+    relative = dispersion + capped / (1.0 + 0.4 * capped)
+    for _ in range(2):
+        at = effect
+        mu = expected * np.exp(at)[account]
         information = mu / (1.0 + relative * mu)
         score = (count - mu) / (1.0 + relative * mu)
         information_sum = np.bincount(account, information, accounts)
         score_sum = np.bincount(account, score, accounts)
         precision = 1.0 / prior_variance + information_sum
-        if step == 0:
-            spread = prior_variance + 1.0 / np.maximum(information_sum, 1e-9)
-            surprise = score_sum / np.maximum(information_sum, 1e-9)
-            log_predictive = np.where(information_sum > 1e-3, -0.5 * (np.log(spread) + surprise**2 / spread), 0.0)
         change = (score_sum - (effect - prior_mean) / prior_variance) / precision
-        effect = effect + np.clip(change, -1.0, 1.0)
+        effect = at + np.clip(change, -1.0, 1.0)
     rest = np.maximum(precision[account] - information, 1.0 / prior_variance[account])
     # At the mode all scores and the prior's pull cancel; without its own score an arm's cavity moves the other way.
     mean_without = effect[account] - np.clip(score / rest, -1.0, 1.0)
+    # The day's probability is that of the arms at one effect, averaged over it. Every arm's own log predictive is
+    # averaged over the effect as the others show it: take that out, arm by arm, before averaging over all at once.
+    apart = _log_average(score, information, mean_without - at[account], 1.0 / rest)
+    together = _log_average(score_sum, information_sum, prior_mean - at, prior_variance)
+    log_predictive = together - np.bincount(account, apart, accounts)
     shrink = (1.0 - 1.0 / (precision * prior_variance)) / prior_variance
     shared += gain * ((effect - prior_mean) / prior_variance)[:, None]
     shared_cov -= gain[:, :, None] * gain[:, None, :] * shrink[:, None, None]
     return _Common(mean_without, 1.0 / rest, log_predictive)
+
+
+def _log_average(score: Array, information: Array, mean: Array, variance: Array) -> Array:
+    """Log of the average of exp(score t - information t^2 / 2) over t ~ N(mean, variance)."""
+    spread = 1.0 + information * variance
+    inside = 0.5 * score * score * variance + score * mean - 0.5 * information * mean * mean
+    return np.asarray(inside / spread - 0.5 * np.log(spread), dtype=np.float64)

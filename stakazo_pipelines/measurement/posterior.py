@@ -34,7 +34,8 @@ class Sites(NamedTuple):
 class ArmPosterior:
     """Joint normal of (log value per day at the reference spend, elasticity), over the next `HORIZON_DAYS`.
 
-    `log_value` is NaN where no value per conversion was ever reported.
+    `log_value` is NaN where no value per conversion was ever reported. Its third cumulant, below 0 where few
+    conversions leave a long tail to the left, bends its normal (`returns.skewed`).
     """
 
     log_value: Array
@@ -42,6 +43,7 @@ class ArmPosterior:
     log_value_variance: Array
     covariance: Array
     elasticity_variance: Array
+    third_cumulant: Array | float = 0.0
 
 
 def at_spend(posterior: ArmPosterior, *, ref_spend: Array, spend: Array) -> ArmPosterior:
@@ -56,6 +58,7 @@ def at_spend(posterior: ArmPosterior, *, ref_spend: Array, spend: Array) -> ArmP
         + distance**2 * slope_variance,
         covariance=posterior.covariance + distance * slope_variance,
         elasticity_variance=slope_variance,
+        third_cumulant=posterior.third_cumulant,
     )
 
 
@@ -203,6 +206,7 @@ def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
         log_value_variance=filtered.arms.level_variance + drift + slope + shared_variance[account] + value_variance,
         covariance=filtered.arms.covariance,
         elasticity_variance=filtered.arms.elasticity_variance,
+        third_cumulant=filtered.level_skewness * filtered.arms.level_variance**1.5,
     )
 
 

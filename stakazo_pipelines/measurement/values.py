@@ -22,10 +22,19 @@ class ValueEvidence:
     log_ratio: Array
     conversions: Array
 
-    def precision(self, value_cv: float) -> Array:
-        """Of `log_ratio`: by the delta method, the log of a mean of n values of variation cv has log(1 + cv^2 / n)."""
+    def variance(self, value_cv: float) -> Array:
+        """Of `log_ratio`: the log of a mean of n log-normal values of variation cv has about log(1 + cv^2 / n)."""
         told = self.conversions > 0
-        return np.where(told, 1.0 / np.log1p(value_cv**2 / np.where(told, self.conversions, 1.0)), 0.0)
+        return np.where(told, np.log1p(value_cv**2 / np.where(told, self.conversions, 1.0)), np.inf)
+
+    def precision(self, value_cv: float) -> Array:
+        """The inverse of `variance`; 0 where nothing was sold."""
+        return np.asarray(1.0 / self.variance(value_cv), dtype=np.float64)
+
+    def log_mean(self, value_cv: float) -> Array:
+        """`log_ratio` without its bias: few values usually miss a heavy tail (log-normal: by half the variance)."""
+        variance = self.variance(value_cv)
+        return self.log_ratio + np.where(np.isfinite(variance), 0.5 * variance, 0.0)
 
 
 def value_evidence(panel: Panel, *, memory_days: float) -> ValueEvidence:
@@ -70,9 +79,9 @@ def value_variation(panel: Panel) -> float | None:
 def value_posterior(panel: Panel, population: Population) -> tuple[Array, Array]:
     """Mean and variance, per arm, of its log value per conversion over its account's, pooled over the tree."""
     evidence = value_evidence(panel, memory_days=population.memory_days)
-    precision = evidence.precision(population.value_cv)
+    precision, mean = evidence.precision(population.value_cv), evidence.log_mean(population.value_cv)
     prior, prior_variance = leave_one_out(
-        panel.tree, mean=evidence.log_ratio, precision=precision, sds=population.value_sds, root=VALUE_ROOT
+        panel.tree, mean=mean, precision=precision, sds=population.value_sds, root=VALUE_ROOT
     )
     total = precision + 1.0 / prior_variance
-    return (precision * evidence.log_ratio + prior / prior_variance) / total, 1.0 / total
+    return (precision * mean + prior / prior_variance) / total, 1.0 / total
