@@ -1,0 +1,244 @@
+"""The daily engine's hierarchy written out in PyMC, nothing approximated but the length of a step, for NUTS.
+
+PyMC, ArviZ and nutpie are imported at call time only: loading definitions must not pay for them.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.panel import Panel
+from stakazo_pipelines.measurement.pooling import TREE_LEVELS, Tree
+from stakazo_pipelines.measurement.population import (
+    DYNAMICS_SPREAD,
+    ELASTICITY_SDS_SPREAD,
+    ELASTICITY_SLOPES_SD,
+    LEVEL_SLOPES_SD,
+    SDS_SPREAD,
+)
+from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, covariates_of
+from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_posterior
+
+HYPER = (
+    "drift_sd",
+    "trend",
+    "dispersion",
+    "shock_sd",
+    "shock_persistence",
+    "weekday_sd",
+    "elasticity_mean",
+    "elasticity_slopes",
+    "elasticity_sds",
+    "level_slopes",
+    "level_sds",
+    "value_sds",
+)
+ARMS = ("level", "elasticity", "value")
+SHARED = ("shock_last", "weekday")
+CHECKED = "log_mean"  # of the cells asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How long the chains are; the draws kept are `draws` x `chains`."""
+
+    draws: int
+    tune: int
+    chains: int = 2
+    cores: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How well the chains agree on what was looked at, and where the sampler lost its way."""
+
+    max_rhat: float
+    min_ess: float  # the lower one of bulk and tails
+    divergences: int
+    draws: int  # over all chains
+
+
+def full_model(
+    panel: Panel, valued: Population, defaults: Population, *, step_days: int, checked_arms: int = 0
+) -> Any:
+    """The model with `defaults` as priors. Arms' levels move every `step_days`; `valued` gives the variation of values.
+
+    The log mean of every observed cell (day, arm) of the first `checked_arms` arms is kept as CHECKED.
+    """
+    import pymc as pm
+
+    series = panel.series
+    day, arm = np.nonzero(series.observed)
+    arms, spread = len(panel.arms), DYNAMICS_SPREAD
+    covariates = covariates_of(panel, value_posterior(panel, valued)[0])
+    with pm.Model() as model:
+        drift = pm.LogNormal("drift_sd", np.log(defaults.drift_sd), spread[0])
+        trend = pm.Normal("trend", defaults.trend, spread[1])
+        dispersion = pm.LogNormal("dispersion", np.log(defaults.dispersion), spread[2])
+        shock_sd = pm.LogNormal("shock_sd", np.log(defaults.shock_sd), spread[3])
+        persistence = pm.LogitNormal("shock_persistence", _logit(defaults.shock_persistence), spread[4])
+        weekday_sd = pm.LogNormal("weekday_sd", np.log(defaults.weekday_sd), spread[5])
+        mean = pm.Normal("elasticity_mean", defaults.elasticity_mean, defaults.elasticity_mean_sd)
+        level_slopes = pm.Normal("level_slopes", np.asarray(defaults.level_slopes), np.asarray(LEVEL_SLOPES_SD))
+        slopes = pm.Normal(
+            "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(ELASTICITY_SLOPES_SD)
+        )
+        level_sds = _spreads("level_sds", defaults.level_sds, SDS_SPREAD)
+        expected = _above(panel.tree, "level", level_sds, LEVEL_ROOT) + covariates @ level_slopes
+        # Centred for single arms: their own counts say more about them than their groups do.
+        level = pm.Normal("level", expected, level_sds[0])
+        spreads = _spreads("elasticity_sds", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
+        own = pm.Normal("elasticity_own", 0.0, 1.0, shape=arms)
+        shift = slopes[0] * (level + covariates[:, 0]) + slopes[1] * covariates[:, 1]
+        grouped = mean + _above(panel.tree, "elasticity", spreads, None) + shift
+        elasticity = pm.Deterministic("elasticity", grouped + spreads[0] * own)
+        _values(panel, valued, defaults)
+        # Backwards from the last step, whose levels the tree pools.
+        step = (panel.days - 1 - day) // step_days
+        walk = _walk(drift, int(step.max(initial=0)), arms, step_days)[step, arm] - trend * (panel.days - 1 - day)
+        shock = _shock(shock_sd, persistence, panel)
+        pm.Deterministic("shock_last", shock[:, -1])
+        weekday = pm.ZeroSumNormal("weekday", sigma=weekday_sd, shape=(series.accounts, 7))
+        account = series.account[arm]
+        eta = (
+            level[arm]
+            + walk
+            + elasticity[arm] * series.log_ratio[day, arm]
+            + series.offset[day, arm]
+            + shock[account, day]
+            + weekday[account, series.weekday[day]]
+        )
+        if checked_arms:
+            pm.Deterministic(CHECKED, eta[np.flatnonzero(arm < checked_arms)])
+        pm.Potential("counts", _negative_binomial(series.count[day, arm], eta, dispersion))
+    return model
+
+
+def sample(model: Any, sampling: Sampling, *, seed: int, keep: tuple[str, ...]) -> Any:
+    """Chains by nutpie, as an ArviZ object that holds the variables in `keep`."""
+    with warnings.catch_warnings():
+        # nutpie compiles with Numba; the BLAS that PyTensor misses is that of a backend which is not used here.
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS", category=UserWarning)
+        import nutpie
+
+        compiled = nutpie.compile_pymc_model(model, var_names=list(keep))
+        return nutpie.sample(
+            compiled,
+            draws=sampling.draws,
+            tune=sampling.tune,
+            chains=sampling.chains,
+            cores=sampling.cores,
+            seed=seed,
+            save_warmup=False,
+            progress_bar=False,
+        )
+
+
+def diagnose(trace: Any, names: tuple[str, ...]) -> Diagnostics:
+    """The worst figures over the entries of the variables `names` (rank-normalised, Vehtari et al. 2021)."""
+    import arviz as az
+
+    chosen = trace.posterior[list(names)]
+    rhat = az.rhat(chosen)  # type: ignore[no-untyped-call]  # arviz is untyped here
+    bulk = az.ess(chosen, method="bulk")  # type: ignore[no-untyped-call]  # arviz is untyped here
+    tail = az.ess(chosen, method="tail")  # type: ignore[no-untyped-call]  # arviz is untyped here
+    diverging = np.asarray(trace.sample_stats["diverging"])
+    return Diagnostics(
+        max_rhat=float(max(float(rhat[name].max(skipna=False)) for name in names)),
+        min_ess=float(min(float(ess[name].min(skipna=False)) for ess in (bulk, tail) for name in names)),
+        divergences=int(diverging.sum()),
+        draws=int(diverging.size),
+    )
+
+
+def drawn(trace: Any, name: str) -> Array:
+    """All chains of a variable one after the other: draws x its shape."""
+    values = np.asarray(trace.posterior[name], dtype=np.float64)
+    return values.reshape(-1, *values.shape[2:])
+
+
+def _spreads(name: str, centre: tuple[float, ...], spread: float) -> Any:
+    import pymc as pm
+
+    return pm.LogNormal(name, np.log(np.asarray(centre)), spread, shape=len(centre))
+
+
+def _above(tree: Tree, name: str, sds: Any, root: tuple[float, float] | None) -> Any:
+    """Sum of the effects of an arm's groups, campaign and wider, and of the root where it has a prior; (arms,)."""
+    import pymc as pm
+
+    total: Any = None if root is None else root[0] + np.sqrt(root[1]) * pm.Normal(f"{name}_root", 0.0, 1.0, shape=1)
+    for level in reversed(range(1, len(tree.parents))):
+        effect = sds[level] * pm.Normal(f"{name}_{TREE_LEVELS[level]}", 0.0, 1.0, shape=tree.sizes[level])
+        total = effect if total is None else total[tree.parents[level]] + effect
+    return total[tree.parents[0]]
+
+
+def _values(panel: Panel, valued: Population, defaults: Population) -> None:
+    """Log value per conversion of every arm: a mean of n values of variation cv is a gamma variate of shape n / cv^2."""
+    import pymc as pm
+
+    evidence = value_evidence(panel, memory_days=valued.memory_days)
+    shape = evidence.conversions / valued.value_cv**2
+    sds = _spreads("value_sds", defaults.value_sds, SDS_SPREAD)
+    value = pm.Normal("value", _above(panel.tree, "value", sds, VALUE_ROOT), sds[0])
+    pm.Potential("worth", -(shape * (value + np.exp(evidence.log_ratio) * pm.math.exp(-value))).sum())
+
+
+def _walk(drift: Any, steps: int, arms: int, step_days: int) -> Any:
+    """Level relative to the last step's, steps back x arms.
+
+    Means over n days of a random walk differ from one step to the next by (2 n^2 + 1) / (3 n) daily variances.
+    """
+    import pymc as pm
+
+    scale = np.sqrt((2 * step_days**2 + 1) / (3 * step_days))
+    moves = pm.Normal("steps", 0.0, 1.0, shape=(steps, arms))
+    return pm.math.concatenate([np.zeros((1, arms)), drift * scale * moves.cumsum(axis=0)], axis=0)
+
+
+def _shock(sd: Any, persistence: Any, panel: Panel) -> Any:
+    """Stationary AR(1) of every account, accounts x days.
+
+    Centred where the counts of a day tell it better than its prior does, else by its innovations.
+    """
+    import pymc as pm
+
+    days, accounts = panel.days, panel.series.accounts
+    told = float(panel.series.count.sum()) / (days * accounts)
+    scale = pm.math.sqrt(1.0 - persistence**2)
+    if told * _TYPICAL_SHOCK**2 < 1.0:
+        lag = np.subtract.outer(np.arange(days), np.arange(days))
+        powers = pm.math.where(lag >= 0, persistence ** np.maximum(lag, 0), 0.0)
+        reach = powers * pm.math.where(np.arange(days) == 0, 1.0, scale)[None, :]
+        return sd * pm.Normal("innovation", 0.0, 1.0, shape=(accounts, days)) @ reach.T
+    unit = pm.Flat("shock", shape=(accounts, days), initval=np.zeros((accounts, days)))
+    moves = (unit[:, 1:] - persistence * unit[:, :-1]) / (sd * scale)
+    first = unit[:, 0] / sd
+    log_density = -0.5 * (first**2).sum() - 0.5 * (moves**2).sum()
+    log_density -= accounts * days * pm.math.log(sd) + accounts * (days - 1) * pm.math.log(scale)
+    pm.Potential("shock_prior", log_density)
+    return unit
+
+
+_TYPICAL_SHOCK = 0.1
+
+
+def _negative_binomial(count: Array, eta: Any, dispersion: Any) -> Any:
+    """Log probability of all counts; log gammas once per distinct count, which is most of the time saved."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    size = 1.0 / dispersion
+    values, times = np.unique(np.round(count, 6), return_counts=True)
+    log_dispersion = pm.math.log(dispersion)
+    each = count * (eta + log_dispersion) - (count + size) * pt.softplus(eta + log_dispersion)
+    return each.sum() + (times * (pt.gammaln(values + size) - pt.gammaln(size))).sum()
+
+
+def _logit(share: float) -> float:
+    return float(np.log(share / (1.0 - share)))
