@@ -23,6 +23,9 @@ from stakazo_pipelines.measurement.population import (
 from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, covariates_of
 from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_posterior
 
+MAX_RHAT = 1.01
+MIN_ESS = 400.0
+MAX_DIVERGENT_SHARE = 0.001
 HYPER = (
     "drift_sd",
     "trend",
@@ -54,12 +57,29 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """How well the chains agree on what was looked at, and where the sampler lost its way."""
+    """How well the chains agree on what was looked at, and how often the sampler lost its way."""
 
     max_rhat: float
     min_ess: float  # the lower one of bulk and tails
     divergences: int
     draws: int  # over all chains
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the fit, in words; empty when it may be used."""
+        found = []
+        if not self.max_rhat <= MAX_RHAT:
+            found.append(f"R-hat {self.max_rhat:.3f} above {MAX_RHAT}")
+        if not self.min_ess >= MIN_ESS:
+            found.append(f"effective sample size {self.min_ess:.0f} below {MIN_ESS:.0f}")
+        if self.divergences > MAX_DIVERGENT_SHARE * self.draws:
+            found.append(f"{self.divergences} divergences in {self.draws} draws")
+        return tuple(found)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the fit may be used."""
+        return not self.problems
 
 
 def full_model(
@@ -102,7 +122,8 @@ def full_model(
         walk = _walk(drift, int(step.max(initial=0)), arms, step_days)[step, arm] - trend * (panel.days - 1 - day)
         shock = _shock(shock_sd, persistence, panel)
         pm.Deterministic("shock_last", shock[:, -1])
-        weekday = pm.ZeroSumNormal("weekday", sigma=weekday_sd, shape=(series.accounts, 7))
+        unit = pm.ZeroSumNormal("weekday_unit", sigma=1.0, shape=(series.accounts, 7))
+        weekday = pm.Deterministic("weekday", weekday_sd * unit)
         account = series.account[arm]
         eta = (
             level[arm]
@@ -118,24 +139,30 @@ def full_model(
     return model
 
 
-def sample(model: Any, sampling: Sampling, *, seed: int, keep: tuple[str, ...]) -> Any:
-    """Chains by nutpie, as an ArviZ object that holds the variables in `keep`."""
+def compile_model(model: Any, *, keep: tuple[str, ...]) -> Any:
+    """For `sample`, by nutpie and Numba (some 20 s of work); draws will hold the variables in `keep`."""
     with warnings.catch_warnings():
-        # nutpie compiles with Numba; the BLAS that PyTensor misses is that of a backend which is not used here.
+        # The BLAS that PyTensor misses is that of a backend which is not used here.
         warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS", category=UserWarning)
         import nutpie
 
-        compiled = nutpie.compile_pymc_model(model, var_names=list(keep))
-        return nutpie.sample(
-            compiled,
-            draws=sampling.draws,
-            tune=sampling.tune,
-            chains=sampling.chains,
-            cores=sampling.cores,
-            seed=seed,
-            save_warmup=False,
-            progress_bar=False,
-        )
+        return nutpie.compile_pymc_model(model, var_names=list(keep))
+
+
+def sample(compiled: Any, sampling: Sampling, *, seed: int) -> Any:
+    """Chains of NUTS as an ArviZ object."""
+    import nutpie
+
+    return nutpie.sample(
+        compiled,
+        draws=sampling.draws,
+        tune=sampling.tune,
+        chains=sampling.chains,
+        cores=sampling.cores,
+        seed=seed,
+        save_warmup=False,
+        progress_bar=False,
+    )
 
 
 def diagnose(trace: Any, names: tuple[str, ...]) -> Diagnostics:
@@ -209,9 +236,10 @@ def _shock(sd: Any, persistence: Any, panel: Panel) -> Any:
     import pymc as pm
 
     days, accounts = panel.days, panel.series.accounts
-    told = float(panel.series.count.sum()) / (days * accounts)
+    seen = panel.series.count[panel.series.observed]
+    information = float((seen / (1.0 + _TYPICAL_DISPERSION * seen)).sum()) / (days * accounts)
     scale = pm.math.sqrt(1.0 - persistence**2)
-    if told * _TYPICAL_SHOCK**2 < 1.0:
+    if information * _TYPICAL_SHOCK**2 < _CENTRED_FROM:
         lag = np.subtract.outer(np.arange(days), np.arange(days))
         powers = pm.math.where(lag >= 0, persistence ** np.maximum(lag, 0), 0.0)
         reach = powers * pm.math.where(np.arange(days) == 0, 1.0, scale)[None, :]
@@ -225,7 +253,8 @@ def _shock(sd: Any, persistence: Any, panel: Panel) -> Any:
     return unit
 
 
-_TYPICAL_SHOCK = 0.1
+_TYPICAL_SHOCK, _TYPICAL_DISPERSION = 0.1, 0.1
+_CENTRED_FROM = 4.0  # of a day's information on its shock over the prior's
 
 
 def _negative_binomial(count: Array, eta: Any, dispersion: Any) -> Any:

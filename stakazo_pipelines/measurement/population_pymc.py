@@ -3,7 +3,7 @@
 Levels of arms move in weekly steps here (daily in the filter): that says the same of the population and samples faster.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -13,29 +13,24 @@ import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array
-from stakazo_pipelines.measurement.full_model import HYPER, Diagnostics, Sampling, diagnose, drawn, full_model, sample
+from stakazo_pipelines.measurement.full_model import (
+    HYPER,
+    Diagnostics,
+    Sampling,
+    compile_model,
+    diagnose,
+    drawn,
+    full_model,
+    sample,
+)
 from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slopes
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import build_panel
 from stakazo_pipelines.measurement.population import arms_of, fit_value, subsample
 
-MAX_RHAT = 1.01
-MIN_ESS = 400.0
-MAX_DIVERGENT_SHARE = 0.001
 STEP_DAYS = 7
-SAMPLING = Sampling(draws=1500, tune=600)
-
-
-def problems_of(diagnostics: Diagnostics) -> tuple[str, ...]:
-    """What is wrong with a fit, in words; empty when it may be used."""
-    found = []
-    if not diagnostics.max_rhat <= MAX_RHAT:
-        found.append(f"R-hat {diagnostics.max_rhat:.3f} above {MAX_RHAT}")
-    if not diagnostics.min_ess >= MIN_ESS:
-        found.append(f"effective sample size {diagnostics.min_ess:.0f} below {MIN_ESS:.0f}")
-    if diagnostics.divergences > MAX_DIVERGENT_SHARE * diagnostics.draws:
-        found.append(f"{diagnostics.divergences} divergences in {diagnostics.draws} draws")
-    return tuple(found)
+# The second is for a first that fails the gate: the compiled model, most of the cost, serves both.
+SAMPLINGS = (Sampling(draws=1200, tune=500), Sampling(draws=3600, tune=1000))
 
 
 def sample_population(
@@ -43,7 +38,7 @@ def sample_population(
     maturity: Mapping[str, MaturityCurve],
     *,
     seed: int,
-    sampling: Sampling = SAMPLING,
+    samplings: Sequence[Sampling] = SAMPLINGS,
     as_of: date | None = None,
     window_days: int = 56,
     max_arms: int = 60,
@@ -51,8 +46,8 @@ def sample_population(
 ) -> tuple[Population, Diagnostics]:
     """Posterior means of the hyper-parameters from a stratified subsample of arms, and the diagnostics of the chains.
 
-    The caller keeps its last good population when `problems_of` finds any. Raises MeasurementError when there is no
-    delivery to learn from, or on impossible input.
+    Samples again with the next of `samplings` until the chains agree. The caller keeps its last good population unless
+    `Diagnostics.passed`. Raises MeasurementError when there is no delivery to learn from, or on impossible input.
     """
     defaults = prior or Population()
     if not len(arm_days):
@@ -66,9 +61,13 @@ def sample_population(
     chosen = known.filter(pl.col("arm_id").is_in(subsample(known, max_arms, seed).implode()))
     panel = build_panel(arm_days=chosen, arms=arms_of(chosen), as_of=until, window_days=window_days, maturity=maturity)
     valued = fit_value(panel, defaults, defaults)
-    trace = sample(full_model(panel, valued, defaults, step_days=STEP_DAYS), sampling, seed=seed, keep=HYPER)
-    population = replace(population_of(trace, valued), arms=len(panel.arms))
-    return population, diagnose(trace, HYPER)
+    compiled = compile_model(full_model(panel, valued, defaults, step_days=STEP_DAYS), keep=HYPER)
+    for sampling in samplings:
+        trace = sample(compiled, sampling, seed=seed)
+        diagnostics = diagnose(trace, HYPER)
+        if diagnostics.passed:
+            break
+    return replace(population_of(trace, valued), arms=len(panel.arms)), diagnostics
 
 
 def population_of(trace: Any, valued: Population) -> Population:
