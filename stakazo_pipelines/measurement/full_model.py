@@ -43,6 +43,7 @@ HYPER = (
 ARMS = ("level", "elasticity", "value")
 SHARED = ("shock_last", "weekday")
 CHECKED = "log_mean"  # of the cells asked for
+_MANY, _MANY_SLOPES = 12, 150  # arms in a group that tell its level, its elasticity
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Sampling:
     tune: int
     chains: int = 2
     cores: int = 2
+    target_accept: float = 0.8  # more makes shorter steps, which narrow corners need
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +110,13 @@ def full_model(
             "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(ELASTICITY_SLOPES_SD)
         )
         level_sds = _spreads("level_sds", defaults.level_sds, SDS_SPREAD)
-        expected = _above(panel.tree, "level", level_sds, LEVEL_ROOT) + covariates @ level_slopes
+        expected = _above(panel.tree, "level", level_sds, _root("level", LEVEL_ROOT), many=_MANY) + covariates @ level_slopes
         # Centred for single arms: their own counts say more about them than their groups do.
         level = pm.Normal("level", expected, level_sds[0])
         spreads = _spreads("elasticity_sds", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
         own = pm.Normal("elasticity_own", 0.0, 1.0, shape=arms)
         shift = slopes[0] * (level + covariates[:, 0]) + slopes[1] * covariates[:, 1]
-        grouped = mean + _above(panel.tree, "elasticity", spreads, None) + shift
+        grouped = _above(panel.tree, "elasticity", spreads, mean[None], many=_MANY_SLOPES) + shift
         elasticity = pm.Deterministic("elasticity", grouped + spreads[0] * own)
         _values(panel, valued, defaults)
         # Backwards from the last step, whose levels the tree pools.
@@ -160,6 +162,7 @@ def sample(compiled: Any, sampling: Sampling, *, seed: int) -> Any:
         chains=sampling.chains,
         cores=sampling.cores,
         seed=seed,
+        target_accept=sampling.target_accept,
         save_warmup=False,
         progress_bar=False,
     )
@@ -194,15 +197,29 @@ def _spreads(name: str, centre: tuple[float, ...], spread: float) -> Any:
     return pm.LogNormal(name, np.log(np.asarray(centre)), spread, shape=len(centre))
 
 
-def _above(tree: Tree, name: str, sds: Any, root: tuple[float, float] | None) -> Any:
-    """Sum of the effects of an arm's groups, campaign and wider, and of the root where it has a prior; (arms,)."""
+def _above(tree: Tree, name: str, sds: Any, root: Any, *, many: float) -> Any:
+    """What an arm's groups, campaign and wider, expect of it, with the root's mean; (arms,).
+
+    Groups of at least `many` arms are well known and sampled as they are (centred); smaller ones by their deviation
+    from above in units of its spread, or the spread and what it scales would hold each other fast.
+    """
     import pymc as pm
 
-    total: Any = None if root is None else root[0] + np.sqrt(root[1]) * pm.Normal(f"{name}_root", 0.0, 1.0, shape=1)
+    total = root
     for level in reversed(range(1, len(tree.parents))):
-        effect = sds[level] * pm.Normal(f"{name}_{TREE_LEVELS[level]}", 0.0, 1.0, shape=tree.sizes[level])
-        total = effect if total is None else total[tree.parents[level]] + effect
+        above, label = total[tree.parents[level]], f"{name}_{TREE_LEVELS[level]}"
+        if tree.sizes[0] >= many * tree.sizes[level]:
+            total = pm.Normal(label, above, sds[level])
+        else:
+            total = above + sds[level] * pm.Normal(label, 0.0, 1.0, shape=tree.sizes[level])
     return total[tree.parents[0]]
+
+
+def _root(name: str, prior: tuple[float, float]) -> Any:
+    """The root of a tree with prior (mean, variance); (1,)."""
+    import pymc as pm
+
+    return pm.Normal(f"{name}_root", prior[0], np.sqrt(prior[1]), shape=1)
 
 
 def _values(panel: Panel, valued: Population, defaults: Population) -> None:
@@ -212,7 +229,7 @@ def _values(panel: Panel, valued: Population, defaults: Population) -> None:
     evidence = value_evidence(panel, memory_days=valued.memory_days)
     shape = evidence.conversions / valued.value_cv**2
     sds = _spreads("value_sds", defaults.value_sds, SDS_SPREAD)
-    value = pm.Normal("value", _above(panel.tree, "value", sds, VALUE_ROOT), sds[0])
+    value = pm.Normal("value", _above(panel.tree, "value", sds, _root("value", VALUE_ROOT), many=_MANY), sds[0])
     pm.Potential("worth", -(shape * (value + np.exp(evidence.log_ratio) * pm.math.exp(-value))).sum())
 
 

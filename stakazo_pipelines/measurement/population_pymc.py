@@ -30,7 +30,7 @@ from stakazo_pipelines.measurement.population import arms_of, fit_value, subsamp
 
 STEP_DAYS = 7
 # The second is for a first that fails the gate: the compiled model, most of the cost, serves both.
-SAMPLINGS = (Sampling(draws=1200, tune=500), Sampling(draws=3600, tune=1000))
+SAMPLINGS = (Sampling(draws=1200, tune=500), Sampling(draws=3600, tune=1000, target_accept=0.9))
 
 
 def sample_population(
