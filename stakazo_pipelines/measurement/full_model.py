@@ -1,0 +1,290 @@
+"""The daily engine's hierarchy written out in PyMC, nothing approximated but the length of a step, for NUTS.
+
+PyMC, ArviZ and nutpie are imported at call time only: loading definitions must not pay for them.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.panel import Panel
+from stakazo_pipelines.measurement.pooling import TREE_LEVELS, Tree
+from stakazo_pipelines.measurement.population import (
+    DYNAMICS_SPREAD,
+    ELASTICITY_SDS_SPREAD,
+    ELASTICITY_SLOPES_SD,
+    LEVEL_SLOPES_SD,
+    SDS_SPREAD,
+)
+from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, covariates_of
+from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_posterior
+
+MAX_RHAT = 1.01
+MIN_ESS = 400.0
+MAX_DIVERGENT_SHARE = 0.001
+HYPER = (
+    "drift_sd",
+    "trend",
+    "dispersion",
+    "shock_sd",
+    "shock_persistence",
+    "weekday_sd",
+    "elasticity_mean",
+    "elasticity_slopes",
+    "elasticity_sds",
+    "level_slopes",
+    "level_sds",
+    "value_sds",
+)
+ARMS = ("level", "elasticity", "value")
+SHARED = ("shock_last", "weekday")
+CHECKED = "log_mean"  # of the cells asked for
+_MANY, _MANY_SLOPES = 12, 150  # arms in a group that tell its level, its elasticity
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How long the chains are; the draws kept are `draws` x `chains`."""
+
+    draws: int
+    tune: int
+    chains: int = 2
+    cores: int = 2
+    target_accept: float = 0.8  # more makes shorter steps, which narrow corners need
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How well the chains agree on what was looked at, and how often the sampler lost its way."""
+
+    max_rhat: float
+    min_ess: float  # the lower one of bulk and tails
+    divergences: int
+    draws: int  # over all chains
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the fit, in words; empty when it may be used."""
+        found = []
+        if not self.max_rhat <= MAX_RHAT:
+            found.append(f"R-hat {self.max_rhat:.3f} above {MAX_RHAT}")
+        if not self.min_ess >= MIN_ESS:
+            found.append(f"effective sample size {self.min_ess:.0f} below {MIN_ESS:.0f}")
+        if self.divergences > MAX_DIVERGENT_SHARE * self.draws:
+            found.append(f"{self.divergences} divergences in {self.draws} draws")
+        return tuple(found)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the fit may be used."""
+        return not self.problems
+
+
+def full_model(
+    panel: Panel, valued: Population, defaults: Population, *, step_days: int, checked_arms: int = 0
+) -> Any:
+    """The model with `defaults` as priors. Arms' levels move every `step_days`; `valued` gives the variation of values.
+
+    The log mean of every observed cell (day, arm) of the first `checked_arms` arms is kept as CHECKED.
+    """
+    import pymc as pm
+
+    series = panel.series
+    day, arm = np.nonzero(series.observed)
+    arms, spread = len(panel.arms), DYNAMICS_SPREAD
+    covariates = covariates_of(panel, value_posterior(panel, valued)[0])
+    with pm.Model() as model:
+        drift = pm.LogNormal("drift_sd", np.log(defaults.drift_sd), spread[0])
+        trend = pm.Normal("trend", defaults.trend, spread[1])
+        dispersion = pm.LogNormal("dispersion", np.log(defaults.dispersion), spread[2])
+        shock_sd = pm.LogNormal("shock_sd", np.log(defaults.shock_sd), spread[3])
+        persistence = pm.LogitNormal("shock_persistence", _logit(defaults.shock_persistence), spread[4])
+        weekday_sd = pm.LogNormal("weekday_sd", np.log(defaults.weekday_sd), spread[5])
+        mean = pm.Normal("elasticity_mean", defaults.elasticity_mean, defaults.elasticity_mean_sd)
+        level_slopes = pm.Normal("level_slopes", np.asarray(defaults.level_slopes), np.asarray(LEVEL_SLOPES_SD))
+        slopes = pm.Normal(
+            "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(ELASTICITY_SLOPES_SD)
+        )
+        level_sds = _spreads("level_sds", defaults.level_sds, SDS_SPREAD)
+        expected = _above(panel.tree, "level", level_sds, _root("level", LEVEL_ROOT), many=_MANY) + covariates @ level_slopes
+        # Centred for single arms: their own counts say more about them than their groups do.
+        level = pm.Normal("level", expected, level_sds[0])
+        spreads = _spreads("elasticity_sds", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
+        own = pm.Normal("elasticity_own", 0.0, 1.0, shape=arms)
+        shift = slopes[0] * (level + covariates[:, 0]) + slopes[1] * covariates[:, 1]
+        grouped = _above(panel.tree, "elasticity", spreads, mean[None], many=_MANY_SLOPES) + shift
+        elasticity = pm.Deterministic("elasticity", grouped + spreads[0] * own)
+        _values(panel, valued, defaults)
+        # Backwards from the last step, whose levels the tree pools.
+        step = (panel.days - 1 - day) // step_days
+        walk = _walk(drift, int(step.max(initial=0)), arms, step_days)[step, arm] - trend * (panel.days - 1 - day)
+        shock = _shock(shock_sd, persistence, panel)
+        pm.Deterministic("shock_last", shock[:, -1])
+        unit = pm.ZeroSumNormal("weekday_unit", sigma=1.0, shape=(series.accounts, 7))
+        weekday = pm.Deterministic("weekday", weekday_sd * unit)
+        account = series.account[arm]
+        eta = (
+            level[arm]
+            + walk
+            + elasticity[arm] * series.log_ratio[day, arm]
+            + series.offset[day, arm]
+            + shock[account, day]
+            + weekday[account, series.weekday[day]]
+        )
+        if checked_arms:
+            pm.Deterministic(CHECKED, eta[np.flatnonzero(arm < checked_arms)])
+        pm.Potential("counts", _negative_binomial(series.count[day, arm], eta, dispersion))
+    return model
+
+
+def compile_model(model: Any, *, keep: tuple[str, ...]) -> Any:
+    """For `sample`, by nutpie and Numba (some 20 s of work); draws will hold the variables in `keep`."""
+    with warnings.catch_warnings():
+        # The BLAS that PyTensor misses is that of a backend which is not used here.
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS", category=UserWarning)
+        import nutpie
+
+        return nutpie.compile_pymc_model(model, var_names=list(keep))
+
+
+def sample(compiled: Any, sampling: Sampling, *, seed: int) -> Any:
+    """Chains of NUTS as an ArviZ object."""
+    import nutpie
+
+    return nutpie.sample(
+        compiled,
+        draws=sampling.draws,
+        tune=sampling.tune,
+        chains=sampling.chains,
+        cores=sampling.cores,
+        seed=seed,
+        target_accept=sampling.target_accept,
+        save_warmup=False,
+        progress_bar=False,
+    )
+
+
+def diagnose(trace: Any, names: tuple[str, ...]) -> Diagnostics:
+    """The worst figures over the entries of the variables `names` (rank-normalised, Vehtari et al. 2021)."""
+    import arviz as az
+
+    chosen = trace.posterior[list(names)]
+    rhat = az.rhat(chosen)  # type: ignore[no-untyped-call]  # arviz is untyped here
+    bulk = az.ess(chosen, method="bulk")  # type: ignore[no-untyped-call]  # arviz is untyped here
+    tail = az.ess(chosen, method="tail")  # type: ignore[no-untyped-call]  # arviz is untyped here
+    diverging = np.asarray(trace.sample_stats["diverging"])
+    return Diagnostics(
+        max_rhat=float(max(float(rhat[name].max(skipna=False)) for name in names)),
+        min_ess=float(min(float(ess[name].min(skipna=False)) for ess in (bulk, tail) for name in names)),
+        divergences=int(diverging.sum()),
+        draws=int(diverging.size),
+    )
+
+
+def drawn(trace: Any, name: str) -> Array:
+    """All chains of a variable one after the other: draws x its shape."""
+    values = np.asarray(trace.posterior[name], dtype=np.float64)
+    return values.reshape(-1, *values.shape[2:])
+
+
+def _spreads(name: str, centre: tuple[float, ...], spread: float) -> Any:
+    import pymc as pm
+
+    return pm.LogNormal(name, np.log(np.asarray(centre)), spread, shape=len(centre))
+
+
+def _above(tree: Tree, name: str, sds: Any, root: Any, *, many: float) -> Any:
+    """What an arm's groups, campaign and wider, expect of it, with the root's mean; (arms,).
+
+    Groups of at least `many` arms are well known and sampled as they are (centred); smaller ones by their deviation
+    from above in units of its spread, or the spread and what it scales would hold each other fast.
+    """
+    import pymc as pm
+
+    total = root
+    for level in reversed(range(1, len(tree.parents))):
+        above, label = total[tree.parents[level]], f"{name}_{TREE_LEVELS[level]}"
+        if tree.sizes[0] >= many * tree.sizes[level]:
+            total = pm.Normal(label, above, sds[level])
+        else:
+            total = above + sds[level] * pm.Normal(label, 0.0, 1.0, shape=tree.sizes[level])
+    return total[tree.parents[0]]
+
+
+def _root(name: str, prior: tuple[float, float]) -> Any:
+    """The root of a tree with prior (mean, variance); (1,)."""
+    import pymc as pm
+
+    return pm.Normal(f"{name}_root", prior[0], np.sqrt(prior[1]), shape=1)
+
+
+def _values(panel: Panel, valued: Population, defaults: Population) -> None:
+    """Log value per conversion of every arm: a mean of n values of variation cv is a gamma variate of shape n / cv^2."""
+    import pymc as pm
+
+    evidence = value_evidence(panel, memory_days=valued.memory_days)
+    shape = evidence.conversions / valued.value_cv**2
+    sds = _spreads("value_sds", defaults.value_sds, SDS_SPREAD)
+    value = pm.Normal("value", _above(panel.tree, "value", sds, _root("value", VALUE_ROOT), many=_MANY), sds[0])
+    pm.Potential("worth", -(shape * (value + np.exp(evidence.log_ratio) * pm.math.exp(-value))).sum())
+
+
+def _walk(drift: Any, steps: int, arms: int, step_days: int) -> Any:
+    """Level relative to the last step's, steps back x arms.
+
+    Means over n days of a random walk differ from one step to the next by (2 n^2 + 1) / (3 n) daily variances.
+    """
+    import pymc as pm
+
+    scale = np.sqrt((2 * step_days**2 + 1) / (3 * step_days))
+    moves = pm.Normal("steps", 0.0, 1.0, shape=(steps, arms))
+    return pm.math.concatenate([np.zeros((1, arms)), drift * scale * moves.cumsum(axis=0)], axis=0)
+
+
+def _shock(sd: Any, persistence: Any, panel: Panel) -> Any:
+    """Stationary AR(1) of every account, accounts x days.
+
+    Centred where the counts of a day tell it better than its prior does, else by its innovations.
+    """
+    import pymc as pm
+
+    days, accounts = panel.days, panel.series.accounts
+    seen = panel.series.count[panel.series.observed]
+    information = float((seen / (1.0 + _TYPICAL_DISPERSION * seen)).sum()) / (days * accounts)
+    scale = pm.math.sqrt(1.0 - persistence**2)
+    if information * _TYPICAL_SHOCK**2 < _CENTRED_FROM:
+        lag = np.subtract.outer(np.arange(days), np.arange(days))
+        powers = pm.math.where(lag >= 0, persistence ** np.maximum(lag, 0), 0.0)
+        reach = powers * pm.math.where(np.arange(days) == 0, 1.0, scale)[None, :]
+        return sd * pm.Normal("innovation", 0.0, 1.0, shape=(accounts, days)) @ reach.T
+    unit = pm.Flat("shock", shape=(accounts, days), initval=np.zeros((accounts, days)))
+    moves = (unit[:, 1:] - persistence * unit[:, :-1]) / (sd * scale)
+    first = unit[:, 0] / sd
+    log_density = -0.5 * (first**2).sum() - 0.5 * (moves**2).sum()
+    log_density -= accounts * days * pm.math.log(sd) + accounts * (days - 1) * pm.math.log(scale)
+    pm.Potential("shock_prior", log_density)
+    return unit
+
+
+_TYPICAL_SHOCK, _TYPICAL_DISPERSION = 0.1, 0.1
+_CENTRED_FROM = 4.0  # of a day's information on its shock over the prior's
+
+
+def _negative_binomial(count: Array, eta: Any, dispersion: Any) -> Any:
+    """Log probability of all counts; log gammas once per distinct count, which is most of the time saved."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    size = 1.0 / dispersion
+    values, times = np.unique(np.round(count, 6), return_counts=True)
+    log_dispersion = pm.math.log(dispersion)
+    each = count * (eta + log_dispersion) - (count + size) * pt.softplus(eta + log_dispersion)
+    return each.sum() + (times * (pt.gammaln(values + size) - pt.gammaln(size))).sum()
+
+
+def _logit(share: float) -> float:
+    return float(np.log(share / (1.0 - share)))
