@@ -1,7 +1,7 @@
 """Small random steps on decided budgets, so that what money does can be told from what demand does.
 
 Spend follows demand, and whoever raises winners makes it follow them more. A step whose direction was drawn does
-neither. Steps add up to nothing in an account and leave every bound, cap and hold as it is.
+neither. Steps add up to nothing in an account and in each of its groups, and leave every bound, cap and hold as it is.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from datetime import date
 
 import numpy as np
 
-from stakazo_pipelines.allocation.account_plan import Limits
+from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.problem import Flags, Floats, Ints
 from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.policy import ExperimentPolicy
@@ -42,8 +42,9 @@ def experiment_steps(
     room = np.where(up, limits.upper - proposed, proposed - limits.lower)
     wanted = np.floor(np.minimum(size, room))
     taking = chosen & (limits.lower < limits.upper) & (wanted >= np.maximum(_LEAST_SHARE * size, 1.0))
+    group = steps - 1 if limits.groups is None else limits.groups.member
     while taking.any():
-        steps = _balanced(np.where(taking, wanted, 0.0), up)
+        steps = _balanced(np.where(taking, wanted, 0.0), up, group)
         moved = np.abs(proposed + steps - limits.current)
         least = min_change * limits.current * (1 - 1e-9)
         unfit = taking & ((np.abs(steps) < _LEAST_SHARE * size) | ((moved > 0) & (moved < least)))
@@ -69,13 +70,16 @@ def _drawn(account: str, arm_ids: Sequence[str], day: date, settings: Experiment
     return (draws >> np.uint64(11)) / 2.0**53 < settings.share, up
 
 
-def _balanced(wanted: Floats, up: Flags) -> Ints:
-    """Whole signed steps of at most `wanted` that add up to 0: the larger side gives way in proportion."""
-    rises, cuts = float(wanted[up].sum()), float(wanted[~up].sum())
-    total = int(min(rises, cuts))
+def _balanced(wanted: Floats, up: Flags, group: Ints) -> Ints:
+    """Whole signed steps of at most `wanted`, 0 in sum in each group: the larger side gives way in proportion."""
     steps = np.zeros(len(wanted), dtype=np.int64)
-    for side, sum_of_side, sign in ((up, rises, 1), (~up, cuts, -1)):
-        if total and sum_of_side:
+    for one in np.unique(group):
+        sides = (up & (group == one), ~up & (group == one))
+        sums = [float(wanted[side].sum()) for side in sides]
+        total = int(min(sums))
+        if not total:
+            continue
+        for side, sum_of_side, sign in zip(sides, sums, (1, -1), strict=True):
             part = wanted[side]
             steps[side] = sign * round_to_total(
                 part * (total / sum_of_side), np.zeros(len(part), dtype=np.int64), part.astype(np.int64), total

@@ -7,10 +7,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from stakazo_pipelines.allocation.allocate import AccountSummary, AllocationResult, account_reach
+from stakazo_pipelines.allocation.allocate import account_reach
 from stakazo_pipelines.allocation.experiments import experiment_steps
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.posterior import gains
+from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.cycle.budgets import AccountInputs, AccountKey
 from stakazo_pipelines.policy import Policy
 
@@ -45,7 +46,7 @@ def with_experiments(
         frame, summaries[one.key] = _stepped(part, summaries[one.key], one, policy, day, ledgers)
         frames.append(frame)
     accounts = tuple(summaries[one.platform, one.account_id] for one in result.accounts)
-    return AllocationResult(pl.concat(frames), accounts)
+    return replace(result, frame=pl.concat(frames), accounts=accounts)
 
 
 def rule_with(rule: str, step: float | None) -> str:

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from stakazo_pipelines.allocation.account_plan import Limits
 from stakazo_pipelines.allocation.experiments import experiment_steps
+from stakazo_pipelines.allocation.limits import Limits
+from stakazo_pipelines.allocation.problem import Groups
 from stakazo_pipelines.policy import ExperimentPolicy
 from stakazo_pipelines.vocabulary import Binding
 
@@ -29,7 +30,10 @@ def plans(draw):
     moved = int(np.abs(proposed - current).sum())
     most = moved + int(draw(st.sampled_from([0.0, 0.01, 1.0])) * current.sum())
     reasons = np.full(arms, Binding.STEP_UP, dtype=object)
-    return Limits(current, lower, upper, reasons, reasons, most), proposed
+    member = rng.integers(-1, draw(st.sampled_from([0, 3])), arms)
+    now = np.array([proposed[member == one].sum() for one in range(3)], dtype=np.float64)
+    groups = Groups(member, now, now, ("a", "b", "c"))
+    return Limits(current, lower, upper, reasons, reasons, most, groups), proposed
 
 
 def steps_of(limits, proposed, *, account="meta/1", day=DAY, share=0.5, size=0.05, block_days=7):
@@ -58,6 +62,7 @@ def test_whatever_is_drawn_every_total_bound_cap_and_hold_stays(plan, share, siz
     after = proposed + steps
     moved = np.abs(after - limits.current)
     assert steps.sum() == 0
+    assert all(steps[limits.groups.member == one].sum() == 0 for one in range(3))
     assert (after >= limits.lower).all()
     assert (after <= limits.upper).all()
     assert (steps[limits.lower == limits.upper] == 0).all()
