@@ -120,7 +120,7 @@ def judged(world: LateWorld, days: pl.DataFrame, curves: Mapping[str, MaturityCu
 def played(tail: str, seed: int, arms: int) -> tuple[float, dict[tuple[str, str], Bias]]:
     """The share that came late, and the biases by (data, method)."""
     world = LateWorld(tail, seed, arms=arms)
-    # Vintages of the days before the concerned ones are judged are those of a daily run until this morning.
+    # As a daily run has read them until this morning.
     learned = learn_maturity(world.vintages())
     told: dict[tuple[str, str], Bias] = {}
     morning = world.arm_days().with_columns(age_days=pl.col("age_days").clip(upper_bound=AGES - 1))

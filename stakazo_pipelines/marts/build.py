@@ -17,7 +17,7 @@ from stakazo_pipelines.lake.files import write_frame
 from stakazo_pipelines.lake.frames import INSTANT
 from stakazo_pipelines.lake.store import INSIGHT_DATASETS, newest_whole, read_parquet
 from stakazo_pipelines.marts.tables import day_file, mart_schema
-from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY, MATURE_AGE, MaturityCurve
+from stakazo_pipelines.measurement.maturity import BETWEEN, DEFAULT_MATURITY, MATURE_AGE, MaturityCurve
 
 LOCK_TIMEOUT = 600.0
 _FILES_SCHEMA = {
@@ -131,10 +131,11 @@ def _manifest(files: Sequence[RawFile]) -> pl.DataFrame:
 
 
 def _maturity_table(curves: Mapping[str, MaturityCurve]) -> pl.DataFrame:
-    """Platform '' is every platform without a curve of its own."""
+    """Of platforms alone, not of groups within them; '' is every platform without a curve of its own."""
     ages = list(range(MATURE_AGE + 1))
+    platforms = {name: curve for name, curve in curves.items() if BETWEEN not in name}
     tables = [
         pl.DataFrame({"platform": [platform] * len(ages), "age_days": ages, "fraction": list(curve.shares)})
-        for platform, curve in {"": DEFAULT_MATURITY, **curves}.items()
+        for platform, curve in {"": DEFAULT_MATURITY, **platforms}.items()
     ]
     return pl.concat(tables)

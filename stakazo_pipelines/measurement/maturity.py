@@ -30,8 +30,8 @@ _ANY = "*"  # a part that is not known
 class MaturityCurve:
     """Reported share by age 0..28 (non-decreasing, 1 at 28 and after).
 
-    log_sds: standard error of the log of each share, () for a curve that is known. conversions: those it was learned
-    from, of its own group alone; 0 for one that is borrowed from the group above. value_power: see `late_value`.
+    log_sds: standard error of the log of each share, () for a curve that is known. conversions: those of its group in
+    days that were seen at two ages or more; 0 where all comes from the group above. value_power: see `late_value`.
     """
 
     shares: tuple[float, ...]

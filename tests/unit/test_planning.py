@@ -97,7 +97,7 @@ def test_a_larger_total_goes_past_ad_groups_that_cannot_be_judged():
 def test_one_ad_group_has_nothing_to_gain():
     result = plan(table(roas=(2.0,)))
     assert total_of(result) == total_of(result, "current_budget")
-    assert result.notes
+    assert "nothing to gain" in result.notes[-1]
 
 
 def test_without_conversions_nothing_looks_healthy_and_nothing_moves():
@@ -116,6 +116,12 @@ def test_old_data_is_stale_and_young_data_immature():
     assert set(plan(table(), as_of=START + timedelta(days=60)).frame["state"]) == {"stale"}
     strict = Policy(measurement=Policy().measurement.model_copy(update={"min_maturity": 0.99}))
     assert set(plan(table(), policy=strict).frame["state"]) == {"immature"}
+
+
+def test_a_young_table_says_what_delay_is_assumed_and_an_older_one_does_not():
+    young, older = plan(table()), plan(table(), as_of=START + timedelta(days=20))
+    assert any("usual delay is assumed" in note and "still to come" in note for note in young.notes)
+    assert not any("usual delay" in note for note in older.notes)
 
 
 def test_rows_from_as_of_on_only_tell_that_the_table_was_made_later():
