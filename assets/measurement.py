@@ -1,7 +1,5 @@
 """What each unit of money earns: readiness of the data, the population model, ROAS estimates and response curves."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 
 import polars as pl
@@ -17,6 +15,7 @@ from dagster import (
 )
 
 from assets.ingest import OWNERS
+from assets.isolation import apart
 from assets.metadata import listing, table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from assets.pictures import by_weight, maturity_curve, response_curves_plot, roas_forest
@@ -129,17 +128,21 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
 )
 def response_population(lake: LakeResource, policy: PolicyResource, clock: ClockResource) -> MaterializeResult:
     as_of = clock.now().date()
-    # PyMC stays out of this process: its import and compiled code would weigh on every later step.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        fit = pool.submit(refit_population, lake.open(), policy.load(), as_of).result()
+    fit = apart(refit_population, lake.open(), policy.load(), as_of)
     figures = {name: float(value) for name, value in fit.diagnostics.items()}
     return MaterializeResult(
-        metadata={"as_of": str(as_of), "population": MetadataValue.json(fit.population.to_json()), **figures},
+        metadata={
+            "as_of": str(as_of),
+            "outcome": fit.told,
+            "sampled": MetadataValue.json(fit.population.to_json()),
+            **figures,
+        },
         check_results=[
             AssetCheckResult(
                 check_name="sampler_converged",
-                passed=fit.acceptable,
+                passed=not fit.problems,
                 severity=AssetCheckSeverity.WARN,
+                description=fit.told,
                 metadata=figures,
             )
         ],

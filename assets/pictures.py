@@ -178,6 +178,31 @@ def coverage_over_time(days: pl.DataFrame, *, level: float = 0.9) -> MarkdownMet
     return _markdown(figure, "Coverage of the 90 % intervals over time")
 
 
+def engines_compared(compared: pl.DataFrame) -> MarkdownMetadataValue:
+    """Per arm, against its conversions: differences of posterior means, and ratios of widths, daily engine to full.
+
+    compared: conversions, and `<quantity>_difference` and `<quantity>_width_ratio` of log_value and elasticity.
+    """
+    figure = _figure(height=3.2)
+    left, right = figure.subplots(1, 2)
+    sold = compared["conversions"].clip(lower_bound=0.5)
+    for quantity, colour in (("log_value", _BLUE), ("elasticity", _ORANGE)):
+        label = quantity.replace("_", " ")
+        left.plot(sold, compared[f"{quantity}_difference"], ".", color=colour, markersize=3, alpha=0.6, label=label)
+        right.plot(sold, compared[f"{quantity}_width_ratio"], ".", color=colour, markersize=3, alpha=0.6, label=label)
+    for axes, centre, title in (
+        (left, 0.0, "difference of means, in posterior deviations"),
+        (right, 1.0, "width of 90 % intervals, daily over full"),
+    ):
+        axes.axhline(centre, color="black", linewidth=0.6)
+        axes.set_xscale("log")
+        axes.set_xlabel("conversions of the arm", fontsize=8)
+        axes.set_title(title, fontsize=8)
+        axes.tick_params(labelsize=7)
+    left.legend(fontsize=7)
+    return _markdown(figure, "The daily engine against full Bayesian sampling, arm by arm")
+
+
 def by_weight(rows: pl.DataFrame, *, money: str = "budget") -> pl.DataFrame:
     """Rows sorted by their share of their account's money: amounts of different currencies do not compare."""
     share = pl.col(money) / pl.col(money).sum().over("platform", "account_id")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+import polars as pl
 
 from stakazo_pipelines.measurement.audit import QUANTITIES, agreement, arm_draws, compare
 from stakazo_pipelines.measurement.estimate import estimate
@@ -64,7 +65,7 @@ def main() -> None:
     settings = MeasurementPolicy(window_days=args.days)
     costs: dict[str, tuple[float, float]] = {}
 
-    def daily(population: Population):  # noqa: ANN202  # Estimates, of the module above
+    def daily(population: Population) -> pl.DataFrame:
         return estimate(
             arm_days=made.arm_days,
             arms=arms,
@@ -84,7 +85,11 @@ def main() -> None:
     valued = fit_value(panel, Population(), Population())
     model = full_model(panel, valued, Population(), step_days=args.step_days)
     compiled = timed("NUTS, compile", lambda: compile_model(model, keep=(*HYPER, *ARMS, *SHARED)), costs)
-    trace = timed("NUTS, sample", lambda: sample(compiled, Sampling(args.draws, args.tune, target_accept=0.9), seed=args.seed), costs)
+    trace = timed(
+        "NUTS, sample",
+        lambda: sample(compiled, Sampling(args.draws, args.tune, target_accept=0.9), seed=args.seed),
+        costs,
+    )
     print(f"steps a draw {float(trace.sample_stats['n_steps'].mean()):.0f}", file=sys.stderr)
     hyper, single = diagnose(trace, HYPER), diagnose(trace, ("level", "elasticity"))
     draws = arm_draws(trace, panel, step_days=args.step_days, seed=args.seed)
@@ -92,7 +97,9 @@ def main() -> None:
     columns = {"empirical Bayes": own, "sampled by NUTS": daily(sampled)}
     print(f"{vars(args)}\nhyper-parameters: {hyper}\nlevels, elasticities: {single}\n")
     print(f"fitted  {fitted}\nsampled {sampled}\n")
-    print("| population of the daily engine | quantity | mean abs difference, sd | bias, sd | width ratio | worst, sd |")
+    print(
+        "| population of the daily engine | quantity | mean abs difference, sd | bias, sd | width ratio | worst, sd |"
+    )
     print("|---|---|---|---|---|---|")
     for title, frame in columns.items():
         compared = compare(draws, frame)

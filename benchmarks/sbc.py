@@ -38,7 +38,7 @@ class Options:
 
 
 def ranks_of(options: Options, number: int) -> pl.DataFrame:
-    """One replication: per arm and quantity the rank of the truth, and the arm's conversions. Unvalued arms left out."""
+    """One replication: per arm and quantity the rank of the truth, and the arm's conversions."""
     design = Design(options.arms, options.days, accounts=options.accounts, conversions=options.conversions)
     drawn = draw_population(2 * number)
     made = simulate(drawn, design, 2 * number + 1)
@@ -101,7 +101,9 @@ def report(ranks: pl.DataFrame, told: int) -> Iterator[str]:
                 kept &= abs(share - level) <= width * error
                 cells.append(f"{share:.1%} ± {width * error:.1%}")
             whole = label == "all"
-            verdict = ("yes" if kept and p > 0.01 else "NO") if whole else ("in the band" if kept else "out of the band")
+            verdict = (
+                ("yes" if kept and p > 0.01 else "NO") if whole else ("in the band" if kept else "out of the band")
+            )
             yield f"| {title} | {label} | {' | '.join(cells)} | {f'{p:.2g}' if whole else ''} | {verdict} |"
     yield ""
     yield f"{told} arms without any reported value carry no claim and are left out."
@@ -109,7 +111,9 @@ def report(ranks: pl.DataFrame, told: int) -> Iterator[str]:
         histogram = np.bincount(ranks[name].to_numpy() * BINS // (DRAWS + 1), minlength=BINS) / len(ranks) * BINS
         yield f"\n{title}: ranks of the truth, all arms, share of the even one per bin (below the posterior to above)"
         yield "```"
-        yield from (f"{place / BINS:4.2f} {value:5.2f} {'#' * round(20 * value)}" for place, value in enumerate(histogram))
+        yield from (
+            f"{place / BINS:4.2f} {value:5.2f} {'#' * round(20 * value)}" for place, value in enumerate(histogram)
+        )
         yield "```"
 
 

@@ -3,7 +3,7 @@
 A run that Dagster launches takes ten seconds to start; in one warm process it takes a fraction of one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, DagsterEvent, DagsterInstance, Definitions
 
 from assets.ingest import READ
-from sensors.jobs import decide_job, estimate_job, ingest_job, marts_job, population_job
+from sensors.jobs import audit_job, decide_job, estimate_job, ingest_job, marts_job, population_job
 from sensors.schedules import RANGE_END, RANGE_START, daily_tags
+from stakazo_pipelines.cycle.audit import AUDIT
 from stakazo_pipelines.errors import StakazoError
 from stakazo_pipelines.policy import Policy
 
@@ -78,6 +79,13 @@ class Driver:
         self._say(f"estimate and allocate {day}")
         self._run(estimate_job.name, {PARTITION: day.isoformat()})
 
+    def audit(self, max_arms: int) -> dict[str, tuple[bool, str]]:
+        """Hold the daily engine against full sampling; by check whether it passed, and what it says."""
+        self._say(f"audit the daily engine on up to {max_arms} arms (PyMC, minutes to an hour)")
+        ops = {"ops": {AUDIT: {"config": {"max_arms": max_arms}}}}
+        found = self._run(audit_job.name, {}, ops)
+        return {check.check_name: (check.passed, check.description or "") for check in found}
+
     def _ingest(self, tags: dict[str, str]) -> None:
         """Tell what could not be read. Raises RunFailedError when that is every platform: nothing new is known then."""
         checks = [check for check in self._run(ingest_job.name, tags) if check.check_name == READ]
@@ -90,11 +98,13 @@ class Driver:
         if lost.keys() >= {check.asset_key.path[0] for check in checks} and lost:
             raise RunFailedError(f"no platform could be read: {'; '.join(lost.values())}")
 
-    def _run(self, job: str, tags: dict[str, str]) -> list[AssetCheckEvaluation]:
+    def _run(
+        self, job: str, tags: dict[str, str], config: Mapping[str, object] | None = None
+    ) -> list[AssetCheckEvaluation]:
         """Run a job to its end; what its checks found."""
         with self._log.open("a", encoding="utf-8") as log, redirect_stdout(log):
             result = self._defs.resolve_job_def(job).execute_in_process(
-                instance=self._instance, tags=tags, raise_on_error=False, run_config=_QUIET
+                instance=self._instance, tags=tags, raise_on_error=False, run_config={**_QUIET, **(config or {})}
             )
         if not result.success:
             failures = [_root_cause(event) for event in result.all_events if event.is_step_failure]

@@ -1,4 +1,4 @@
-"""The daily cadence: read the platforms, then decide on the newest complete day, and refit the population weekly.
+"""The cadence: read the platforms daily and decide on the newest complete day, refit weekly, audit monthly.
 
 Money moves by schedule, never by automation on data changes: an operator knows when.
 """
@@ -19,7 +19,7 @@ from dagster import (
 
 from assets.ingest import REREAD_TAG
 from resources import ClockResource, PolicyResource
-from sensors.jobs import decide_job, ingest_job, population_job
+from sensors.jobs import audit_job, decide_job, ingest_job, population_job
 from stakazo_pipelines.ingest import LAST_ZONE, last_complete_day
 from stakazo_pipelines.policy import Policy
 
@@ -65,6 +65,17 @@ def weekly_population(context: ScheduleEvaluationContext) -> Iterator[RunRequest
     yield RunRequest(run_key=f"population {context.scheduled_execution_time:%G-W%V}")
 
 
+@schedule(
+    job=audit_job,
+    cron_schedule="0 3 1 * *",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.STOPPED,
+    description="On the first of each month at 03:00 UTC: hold the daily engine against full Bayesian sampling.",
+)
+def monthly_audit(context: ScheduleEvaluationContext) -> Iterator[RunRequest]:
+    yield RunRequest(run_key=f"audit {context.scheduled_execution_time:%Y-%m}")
+
+
 @run_status_sensor(
     run_status=DagsterRunStatus.SUCCESS,
     monitored_jobs=[ingest_job],
@@ -79,5 +90,5 @@ def decide_after_ingest(context: RunStatusSensorContext) -> RunRequest | SkipRea
     return RunRequest(run_key=f"decide {day} after {context.dagster_run.run_id}", partition_key=day)
 
 
-SCHEDULES = (daily_ingest, weekly_population)
+SCHEDULES = (daily_ingest, weekly_population, monthly_audit)
 SENSORS = (decide_after_ingest,)

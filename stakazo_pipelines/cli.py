@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from stakazo_pipelines.commands.audit import audit
 from stakazo_pipelines.commands.build import build
 from stakazo_pipelines.commands.importing import import_command
 from stakazo_pipelines.commands.operate import approve, history, hold, release, resume, rollback, status, stop
@@ -26,7 +27,7 @@ _app.command()(up)
 _app.command()(simulate)
 _app.command()(plan)
 _app.command("import")(import_command)
-for _command in (build, status, history, approve, rollback, hold, release, stop, resume):
+for _command in (build, audit, status, history, approve, rollback, hold, release, stop, resume):
     _app.command()(_command)
 _app.add_typer(sandbox_app, name="sandbox")
 

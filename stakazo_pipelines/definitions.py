@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dagster import Definitions, in_process_executor, load_assets_from_modules
 
-from assets import allocation, measurement, track_record
+from assets import allocation, audit, measurement, track_record
 from assets.ingest import IMPORTED_INSIGHTS, ingest_assets
 from assets.marts import dbt_resource, mart_assets
 from assets.publishing import funded_raises_asset, publishing_assets
@@ -23,7 +23,7 @@ defs = Definitions(
         IMPORTED_INSIGHTS,
         *[asset for platform in _platforms for asset in ingest_assets(platform)],
         mart_assets(_platforms, _dbt),
-        *load_assets_from_modules([measurement, track_record, allocation]),
+        *load_assets_from_modules([measurement, track_record, allocation, audit]),
         *[asset for platform in _platforms for asset in publishing_assets(platform)],
         funded_raises_asset(_platforms),
     ],

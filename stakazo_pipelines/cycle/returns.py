@@ -33,11 +33,22 @@ _VINTAGE_DAYS = 120
 
 @dataclass(frozen=True, slots=True)
 class PopulationFit:
-    """A sampled population, the sampler's figures, and whether they allow to use it."""
+    """A sampled population, the sampler's figures, why it may not be used, and which one is in use from now on."""
 
     population: Population
     diagnostics: Mapping[str, float]
-    acceptable: bool
+    problems: tuple[str, ...]
+    in_use: date | None  # the day that the population in use was sampled on; None when none was ever good
+
+    @property
+    def told(self) -> str:
+        """The outcome in one sentence."""
+        if not self.problems:
+            return "the chains agree: this population is used from now on"
+        instead = "estimates go on fitting their own (empirical Bayes), as none was good before"
+        if self.in_use is not None:
+            instead = f"the one of {self.in_use} stays in use"
+        return f"not kept: {', '.join(self.problems)}; {instead}"
 
 
 def learned_maturity(lake: Lake, day: date) -> dict[str, MaturityCurve]:
@@ -107,10 +118,10 @@ def refit_population(lake: Lake, policy: Policy, as_of: date) -> PopulationFit:
         raise LakeError(f"no report days before {as_of}: materialize the marts first")
     maturity = learned_maturity(lake, as_of - timedelta(days=1))
     population, diagnostics = sample_population(arm_days, maturity, as_of=as_of, seed=as_of.toordinal())
-    fit = PopulationFit(population, asdict(diagnostics), diagnostics.passed)
-    if fit.acceptable:
+    if diagnostics.passed:
         lake.write_asset(POPULATION, as_of, pl.DataFrame([population.to_json()]))
-    return fit
+    in_use = None if newest_population(lake, as_of) is None else lake.asset_days(POPULATION, until=as_of)[-1]
+    return PopulationFit(population, asdict(diagnostics), diagnostics.problems, in_use)
 
 
 def curve_points(estimates: Estimates, *, seed: int) -> pl.DataFrame:

@@ -3,19 +3,43 @@
 Both speak of the log value of a day at the arm's reference spend, the mean of the days ahead, and of its elasticity.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from stakazo_pipelines.measurement.arrays import Array
-from stakazo_pipelines.measurement.full_model import CHECKED, Diagnostics, drawn
-from stakazo_pipelines.measurement.panel import Panel
+from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.estimate import estimate
+from stakazo_pipelines.measurement.full_model import (
+    ARMS,
+    CHECKED,
+    HYPER,
+    SHARED,
+    Diagnostics,
+    Sampling,
+    compile_model,
+    diagnose,
+    drawn,
+    full_model,
+    sample,
+)
+from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.maturity import MaturityCurve
+from stakazo_pipelines.measurement.panel import Panel, build_panel
+from stakazo_pipelines.measurement.population import arms_of, fit_population, fit_value, subsample
 from stakazo_pipelines.measurement.posterior import HORIZON_DAYS
+from stakazo_pipelines.policy import MeasurementPolicy
 
 QUANTITIES = ("log_value", "elasticity")
+QUANTITIES_SAMPLED = ("level", "elasticity")
 CHECKS = ("total", "zeros", "dispersion", "weekday")
+SAMPLING = Sampling(draws=1500, tune=700, target_accept=0.9)
+_MOST_LEVELS = 60_000  # arms x steps: beyond, levels move in longer steps than a day
+_CHECKED_ARMS = 200
 _PREDICTIVE_DRAWS = 300
 _QUANTILES = (0.05, 0.95)
 _NORMAL_WIDTH = 2 * 1.6448536269514722  # of a normal's 90 % interval, in its deviations
@@ -44,7 +68,7 @@ class Agreement:
 
 
 def arm_draws(trace: Any, panel: Panel, *, step_days: int, seed: int) -> ArmDraws:
-    """What the chains say of every arm of the panel. Movements ahead are drawn (with `seed`), as the daily engine adds them."""
+    """What the chains say of every arm of the panel; movements ahead, which the daily engine adds, are drawn."""
     rng = np.random.default_rng(seed)
     level, value = drawn(trace, "level"), drawn(trace, "value")
     trend, drift = drawn(trace, "trend")[:, None], drawn(trace, "drift_sd")[:, None]
@@ -131,9 +155,9 @@ def predictive_checks(trace: Any, panel: Panel, *, checked_arms: int, seed: int)
     return dict(zip(CHECKS, (exceeded / len(chosen)).tolist(), strict=True))
 
 
-def _statistics(count: Array, mean: Array, dispersion: float, weekday: Array) -> Array:
+def _statistics(count: Array, mean: Array, dispersion: float, weekday: IntArray) -> Array:
     error, variance = count - mean, mean * (1.0 + dispersion * mean)
-    of_weekday = np.bincount(weekday.astype(np.int64), error, 7)
+    of_weekday = np.bincount(weekday, error, 7)
     return np.array([count.sum(), (count == 0).sum(), (error**2 / variance).sum(), (of_weekday**2).sum()])
 
 
@@ -143,7 +167,53 @@ class Audit:
 
     arms: int  # sampled
     of_arms: int  # there are
+    step_days: int  # of the levels of the full model; one in the daily engine
     hyper: Diagnostics
     single: Diagnostics  # of the arms' levels and elasticities
     compared: pl.DataFrame  # as `compare`
     p_values: dict[str, float]
+
+
+def audit_engine(
+    *,
+    arm_days: pl.DataFrame,
+    as_of: date,
+    maturity: Mapping[str, MaturityCurve],
+    population: Population | None,
+    settings: MeasurementPolicy,
+    seed: int,
+    max_arms: int,
+    sampling: Sampling = SAMPLING,
+) -> Audit:
+    """Sample the full model for every arm of the window, or for a stratified `max_arms` of them, and compare.
+
+    The daily engine sees the same arms and days, with `population` or, without one, its own empirical-Bayes fit. Takes
+    minutes of CPU. Raises MeasurementError when there is no delivery in the window, or on impossible input.
+    """
+    first = as_of - timedelta(days=settings.window_days - 1)
+    known = arm_days.filter(pl.col("date_day").is_between(first, as_of), pl.col("spend") > 0)
+    if not len(known):
+        raise MeasurementError("there is no arm with delivery to audit the estimates of")
+    chosen = known.filter(pl.col("arm_id").is_in(subsample(known, max_arms, seed).implode()))
+    arms = arms_of(chosen)  # without budgets: estimates are then at the reference spend
+    window = settings.window_days
+    used = population or fit_population(chosen, maturity, as_of=as_of, window_days=window, seed=seed)
+    daily = estimate(
+        arm_days=chosen, arms=arms, as_of=as_of, maturity=maturity, population=used, settings=settings
+    ).frame
+    panel = build_panel(arm_days=chosen, arms=arms, as_of=as_of, window_days=window, maturity=maturity)
+    defaults = Population()
+    step_days = max(1, -(-panel.days * len(arms) // _MOST_LEVELS))
+    model = full_model(
+        panel, fit_value(panel, defaults, defaults), defaults, step_days=step_days, checked_arms=_CHECKED_ARMS
+    )
+    trace = sample(compile_model(model, keep=(*HYPER, *ARMS, *SHARED, CHECKED)), sampling, seed=seed)
+    return Audit(
+        arms=len(arms),
+        of_arms=known["arm_id"].n_unique(),
+        step_days=step_days,
+        hyper=diagnose(trace, HYPER),
+        single=diagnose(trace, QUANTITIES_SAMPLED),
+        compared=compare(arm_draws(trace, panel, step_days=step_days, seed=seed), daily),
+        p_values=predictive_checks(trace, panel, checked_arms=_CHECKED_ARMS, seed=seed),
+    )

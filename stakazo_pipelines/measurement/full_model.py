@@ -84,9 +84,7 @@ class Diagnostics:
         return not self.problems
 
 
-def full_model(
-    panel: Panel, valued: Population, defaults: Population, *, step_days: int, checked_arms: int = 0
-) -> Any:
+def full_model(panel: Panel, valued: Population, defaults: Population, *, step_days: int, checked_arms: int = 0) -> Any:
     """The model with `defaults` as priors. Arms' levels move every `step_days`; `valued` gives the variation of values.
 
     The log mean of every observed cell (day, arm) of the first `checked_arms` arms is kept as CHECKED.
@@ -110,7 +108,9 @@ def full_model(
             "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(ELASTICITY_SLOPES_SD)
         )
         level_sds = _spreads("level_sds", defaults.level_sds, SDS_SPREAD)
-        expected = _above(panel.tree, "level", level_sds, _root("level", LEVEL_ROOT), many=_MANY) + covariates @ level_slopes
+        expected = (
+            _above(panel.tree, "level", level_sds, _root("level", LEVEL_ROOT), many=_MANY) + covariates @ level_slopes
+        )
         # Centred for single arms: their own counts say more about them than their groups do.
         level = pm.Normal("level", expected, level_sds[0])
         spreads = _spreads("elasticity_sds", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
@@ -223,7 +223,7 @@ def _root(name: str, prior: tuple[float, float]) -> Any:
 
 
 def _values(panel: Panel, valued: Population, defaults: Population) -> None:
-    """Log value per conversion of every arm: a mean of n values of variation cv is a gamma variate of shape n / cv^2."""
+    """Log value per conversion of every arm: a mean of n values of variation cv as a gamma variate, shape n / cv^2."""
     import pymc as pm
 
     evidence = value_evidence(panel, memory_days=valued.memory_days)

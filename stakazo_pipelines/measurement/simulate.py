@@ -162,8 +162,9 @@ def _spend(design: Design, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.D
     size = rng.normal(np.log(_BUDGET), _SIZE_SD, design.arms)
     log_spend = size + moves.cumsum(axis=0) + rng.normal(0.0, _SPEND_NOISE, (design.days, design.arms))
     day, arm = (index.ravel() for index in np.indices(log_spend.shape))
+    dates = pl.Series([design.as_of - timedelta(days=design.days - 1 - step) for step in range(design.days)])
     days = listed.drop("budget")[arm].with_columns(
-        (pl.lit(design.as_of) - pl.duration(days=pl.Series(design.days - 1 - day))).alias("date_day"),
+        date_day=dates.gather(day),
         spend=pl.Series(np.exp(log_spend).ravel()),
         conversions=pl.lit(0.0),
         conversions_value=pl.lit(0.0),

@@ -29,6 +29,7 @@ from sensors.schedules import (
     daily_ingest,
     daily_tags,
     decide_after_ingest,
+    monthly_audit,
     weekly_population,
 )
 from stakazo_pipelines.definitions import defs
@@ -125,6 +126,14 @@ def test_the_decision_job_reads_no_insights_and_the_estimate_job_publishes_nothi
     assert not [key for key in jobs["estimate"] if key.endswith(("publish_actions", "raw_insights", "entities"))]
 
 
+def test_the_audit_waits_for_nobody_and_nobody_for_it():
+    jobs = graph()["jobs"]
+    assert isinstance(jobs, dict)
+    assert [name for name, keys in jobs.items() if "engine_audit" in keys] == ["audit"]
+    assert jobs["audit"] == ["engine_audit"]
+    assert not defs.resolve_asset_graph().get(AssetKey("engine_audit")).child_keys
+
+
 @pytest.fixture
 def policy(tmp_path):
     path = tmp_path / "policy.yaml"
@@ -160,6 +169,12 @@ def test_the_population_is_refitted_once_a_week():
     monday = datetime(2026, 6, 29, 5, tzinfo=UTC)
     [request] = weekly_population(build_schedule_context(scheduled_execution_time=monday))
     assert request.run_key == "population 2026-W27"
+
+
+def test_the_engine_is_audited_once_a_month():
+    first = datetime(2026, 7, 1, 3, tzinfo=UTC)
+    [request] = monthly_audit(build_schedule_context(scheduled_execution_time=first))
+    assert request.run_key == "audit 2026-07"
 
 
 @op

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement.full_model import Diagnostics
 from stakazo_pipelines.measurement.population import fit_population
-from stakazo_pipelines.measurement.population_pymc import Diagnostics, sample_population
+from stakazo_pipelines.measurement.population_pymc import sample_population
 
 
 def test_measurement_loads_neither_pymc_nor_scikit_learn() -> None:
@@ -24,7 +25,9 @@ def test_a_bad_fit_says_why_it_may_not_be_used() -> None:
     assert not bad.passed
     assert [word in " ".join(bad.problems) for word in ("R-hat", "sample size", "divergences")] == [True] * 3
     assert Diagnostics(max_rhat=float("nan"), min_ess=float("nan"), divergences=0, draws=800).problems
-    assert Diagnostics(max_rhat=1.01, min_ess=300.0, divergences=0, draws=800).passed
+    assert Diagnostics(max_rhat=1.01, min_ess=400.0, divergences=0, draws=800).passed
+    assert not Diagnostics(max_rhat=1.011, min_ess=900.0, divergences=0, draws=800).passed
+    assert not Diagnostics(max_rhat=1.0, min_ess=399.0, divergences=0, draws=800).passed
 
 
 def test_nothing_to_learn_from_is_an_error(small_world: Callable[..., Any]) -> None:
