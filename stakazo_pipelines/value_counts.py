@@ -75,13 +75,17 @@ def _unit(own: pl.DataFrame) -> float:
     pairs = _pairs(own, "conversions_value", "spend")
     if pairs.height < _LEAST_PAIRS:
         return usual
-    y, x = pairs["conversions_value"].to_numpy(), pairs["conversions_value_before"].to_numpy()
+    # In units of the usual value: amounts of any size keep their squares within floating point.
+    y, x = pairs["conversions_value"].to_numpy() / usual, pairs["conversions_value_before"].to_numpy() / usual
     r = (pairs["spend"] / pairs["spend_before"]).to_numpy()
     scale = y + r**2 * x
     size, square = 2.0 * r * x * y / scale, (y - r * x) ** 2 / scale
     # Square over scale is u + d x size, with a noise that grows like itself: weighted least squares.
-    weight = 1.0 / (np.median(size) + size)
+    typical = float(np.median(size))
+    if not typical > 0:  # most of the values are next to nothing beside the others
+        return usual
+    weight = 1.0 / (typical + size)
     (unit, growth), *_ = np.linalg.lstsq(np.stack([weight, weight * size], axis=1), weight * square, rcond=None)
     if growth < 0:
         unit = float((weight**2 * square).sum() / (weight**2).sum())
-    return float(np.clip(unit, _LEAST_UNITS * usual, _MOST_UNITS * usual))
+    return usual * float(np.clip(unit, _LEAST_UNITS, _MOST_UNITS))
