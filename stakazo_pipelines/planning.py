@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.allocation.allocate import allocate
-from stakazo_pipelines.allocation.guardrails import ChangeLedger
+from stakazo_pipelines.allocation.guardrails import ChangeLedger, judged
 from stakazo_pipelines.allocation.posterior import gains
 from stakazo_pipelines.allocation.problem import Floats, Ints
 from stakazo_pipelines.allocation.report import AccountSummary
@@ -321,11 +321,11 @@ def _brought_to(
     if sum_today <= 0:
         raise InputError("no ad group has a budget or spend to start from, so the total cannot be split")
     found = arms.select("arm_id").join(estimates.frame, on="arm_id", how="left", maintain_order="left")
-    ok = np.array((found["state"] == ArmState.OK.value).to_numpy(), dtype=np.bool_)
+    ok, may_fall = judged(found, policy)
     step = policy.allocation.step_cap if step_cap is None else step_cap
     average = (found["spend"] / found["days"]).fill_nan(0.0).to_numpy()
     floor = np.maximum(today * max(1 - step, 0.0), np.minimum(policy.allocation.min_budget_share * average, today))
-    least, most = float(np.where(ok, floor, today).sum()), float(np.where(ok, today * (1 + step), today).sum())
+    least, most = float(np.where(may_fall, floor, today).sum()), float(np.where(ok, today * (1 + step), today).sum())
     margin = len(today) / unit  # bounds are rounded inwards to the minor unit
     if least + margin <= wanted <= most - margin:
         return arms

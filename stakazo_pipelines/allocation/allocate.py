@@ -12,7 +12,7 @@ import polars as pl
 from stakazo_pipelines.allocation.account_plan import AccountPlan, plan_account
 from stakazo_pipelines.allocation.arm_groups import arm_groups
 from stakazo_pipelines.allocation.arm_table import ArmTable, arm_table, value_per_conversion
-from stakazo_pipelines.allocation.guardrails import ChangeLedger, bounds
+from stakazo_pipelines.allocation.guardrails import ChangeLedger, bounds, judged
 from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve
 from stakazo_pipelines.allocation.problem import Ints
@@ -108,12 +108,14 @@ def _reach(table: ArmTable, rows: Ints, policy: Policy, ledger: ChangeLedger, st
     wanted = [own.arms.get(arm) for arm in arm_ids]
     least = [0.0 if bound is None else float(bound.min) for bound in wanted]
     most = [np.inf if bound is None or bound.max is None else float(bound.max) for bound in wanted]
+    (may_rise, may_fall), valued = judged(part, policy), curve.scale[rows] > 0
     rails = bounds(
         account_id=part["account_id"][0],
         arm_ids=arm_ids,
         current=table.budgets[rows],
         average=part["average"].to_numpy(),
-        ok=np.array((part["state"] == ArmState.OK.value).to_numpy()) & (curve.scale[rows] > 0),
+        may_rise=may_rise & valued,
+        may_fall=may_fall & valued,
         held=table.kept[rows],
         policy=policy,
         ledger=ledger,

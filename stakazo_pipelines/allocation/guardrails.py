@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stakazo_pipelines.allocation.problem import Flags, Floats
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.vocabulary import Binding
+from stakazo_pipelines.vocabulary import ArmState, Binding
 
 Reasons = NDArray[np.object_]  # of Binding
 
@@ -63,13 +63,26 @@ class Bounds:
     max_moved: float
 
 
+def judged(rows: pl.DataFrame, policy: Policy) -> tuple[Flags, Flags]:
+    """Which arms (columns state, days) may be raised, and which may be cut.
+
+    Few conversions in enough days are a finding: such an arm's posterior leans on its group and is never a reason to
+    raise it, but a minimum of data that also forbade cuts would let what sells nothing keep its money for good.
+    """
+    state, days = rows["state"], rows["days"].fill_null(0)
+    ok = state == ArmState.OK.value
+    few = (state == ArmState.INSUFFICIENT.value) & (days >= policy.measurement.min_days)
+    return np.array(ok.to_numpy(), dtype=np.bool_), np.array((ok | few).to_numpy(), dtype=np.bool_)
+
+
 def bounds(
     *,
     account_id: str,
     arm_ids: Sequence[str],
     current: Floats,
     average: Floats,
-    ok: Flags,
+    may_rise: Flags,
+    may_fall: Flags,
     held: Flags,
     policy: Policy,
     ledger: ChangeLedger,
@@ -79,10 +92,9 @@ def bounds(
 ) -> Bounds:
     """Bounds of one account's arms, in its currency's major units per day; arrays are of one length n.
 
-    average: recent mean daily spend, of which policy keeps a share so that nothing is starved. ok: the estimate's
-    state is `ok`; every other arm is kept where it is (an arm that cannot be judged is neither raised nor cut:
-    a cut would be as blind as a raise, and a pause stays possible). held: kept by a person, experiment or learning.
-    step_cap: instead of the policy's.
+    average: recent mean daily spend, of which policy keeps a share so that nothing is starved. may_rise, may_fall: as
+    `judged`; an arm that may do neither stays (a cut would be as blind as a raise, and a pause stays possible). held:
+    kept by a person, experiment or learning. step_cap: instead of the policy's.
     """
     n = len(arm_ids)
     step = policy.allocation.step_cap if step_cap is None else step_cap
@@ -100,9 +112,9 @@ def bounds(
     why_upper = np.where(platform_maximum < upper, Binding.MAXIMUM, why_upper)
     upper = np.minimum(upper, np.maximum(platform_maximum, current))
 
-    for stays, reason in ((~ok, Binding.STATE), (held, Binding.HELD)):
-        lower, upper = np.where(stays, current, lower), np.where(stays, current, upper)
-        why_lower, why_upper = np.where(stays, reason, why_lower), np.where(stays, reason, why_upper)
+    for no_cut, no_raise, reason in ((~may_fall, ~may_rise, Binding.STATE), (held, held, Binding.HELD)):
+        lower, upper = np.where(no_cut, current, lower), np.where(no_raise, current, upper)
+        why_lower, why_upper = np.where(no_cut, reason, why_lower), np.where(no_raise, reason, why_upper)
 
     rails = policy.guardrails
     day = rails.account_day - ledger.account_day.get(account_id, 0.0)
