@@ -31,8 +31,10 @@ def experiment_steps(
     """What to add to the decided budgets of one account, int64[n] minor units, 0 for most.
 
     Who takes part, and whether up or down, is drawn by account, arm and block of `settings.block_days`, so that a
-    direction lasts long enough for late and carried-over conversions; the same day gives the same steps. An arm is left
-    out on a day when its bounds, or the smallest change worth publishing, do not let it have at least half of its step.
+    direction lasts long enough for late and carried-over conversions; the same day gives the same steps. Steps never
+    pile up: a budget that the decision leaves alone is stepped on the first day of the block only, one that it moves
+    is stepped from where it was moved to. An arm is left out on a day when it is on its way (its decided budget is at a
+    bound), or when bounds, or the smallest change worth publishing, do not let it have at least half of its step.
     """
     steps = np.zeros(len(proposed), dtype=np.int64)
     if settings.share <= 0:
@@ -41,7 +43,9 @@ def experiment_steps(
     size = settings.size * proposed
     room = np.where(up, limits.upper - proposed, proposed - limits.lower)
     wanted = np.floor(np.minimum(size, room))
-    taking = chosen & (limits.lower < limits.upper) & (wanted >= np.maximum(_LEAST_SHARE * size, 1.0))
+    first = day.toordinal() % settings.block_days == 0
+    settled = (limits.lower < proposed) & (proposed < limits.upper) & ((proposed != limits.current) | first)
+    taking = chosen & settled & (wanted >= np.maximum(_LEAST_SHARE * size, 1.0))
     while taking.any():
         steps = _balanced(np.where(taking, wanted, 0.0), up)
         moved = np.abs(proposed + steps - limits.current)
