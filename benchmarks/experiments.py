@@ -103,8 +103,8 @@ def _learned(world: TruthField, found: Estimates) -> Learned:
         captured=statistics.mean(one.captured for one in world.outcomes()),
         elasticity_bias=float(off.mean()),
         elasticity_rmse=float(np.sqrt((off**2).mean())),
-        marginal_bias=float(np.log(rows["marginal_roas"] / rows["true_marginal"]).mean()),  # type: ignore[arg-type]
-        coverage=float(inside.mean()),  # type: ignore[arg-type]
+        marginal_bias=float(np.log(rows["marginal_roas"] / rows["true_marginal"]).mean()),
+        coverage=float(inside.mean()),
     )
 
 
