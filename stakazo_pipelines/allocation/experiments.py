@@ -27,6 +27,7 @@ def experiment_steps(
     day: date,
     settings: ExperimentPolicy,
     min_change: float,
+    groups: Ints | None = None,
 ) -> Ints:
     """What to add to the decided budgets of one account, int64[n] minor units, 0 for most.
 
@@ -35,6 +36,7 @@ def experiment_steps(
     pile up: a budget that the decision leaves alone is stepped on the first day of the block only, one that it moves
     is stepped from where it was moved to. An arm is left out on a day when it is on its way (its decided budget is at a
     bound), or when bounds, or the smallest change worth publishing, do not let it have at least half of its step.
+    groups: int[n], the arms whose sums stay as they are; None: that of all.
     """
     steps = np.zeros(len(proposed), dtype=np.int64)
     if settings.share <= 0:
@@ -46,8 +48,12 @@ def experiment_steps(
     first = day.toordinal() % settings.block_days == 0
     settled = (limits.lower < proposed) & (proposed < limits.upper) & ((proposed != limits.current) | first)
     taking = chosen & settled & (wanted >= np.maximum(_LEAST_SHARE * size, 1.0))
+    labels = np.zeros(len(proposed), dtype=np.int64) if groups is None else groups
     while taking.any():
-        steps = _balanced(np.where(taking, wanted, 0.0), up)
+        steps = np.zeros(len(proposed), dtype=np.int64)
+        for group in np.unique(labels):
+            own = labels == group
+            steps[own] = _balanced(np.where(taking, wanted, 0.0)[own], up[own])
         moved = np.abs(proposed + steps - limits.current)
         least = min_change * limits.current * (1 - 1e-9)
         unfit = taking & ((np.abs(steps) < _LEAST_SHARE * size) | ((moved > 0) & (moved < least)))

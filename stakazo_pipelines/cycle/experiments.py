@@ -45,7 +45,7 @@ def with_experiments(
         frame, summaries[one.key] = _stepped(part, summaries[one.key], one, policy, day, ledgers)
         frames.append(frame)
     accounts = tuple(summaries[one.platform, one.account_id] for one in result.accounts)
-    return AllocationResult(pl.concat(frames), accounts)
+    return replace(result, frame=pl.concat(frames), accounts=accounts)
 
 
 def rule_with(rule: str, step: float | None) -> str:

@@ -33,7 +33,7 @@ def plans(draw):
     return Limits(current, lower, upper, reasons, reasons, most), proposed
 
 
-def steps_of(limits, proposed, *, account="meta/1", day=DAY, share=0.5, size=0.05, block_days=7):
+def steps_of(limits, proposed, *, account="meta/1", day=DAY, share=0.5, size=0.05, block_days=7, groups=None):
     return experiment_steps(
         account=account,
         arm_ids=[f"arm{index}" for index in range(len(proposed))],
@@ -42,6 +42,7 @@ def steps_of(limits, proposed, *, account="meta/1", day=DAY, share=0.5, size=0.0
         day=day,
         settings=ExperimentPolicy(share=share, size=size, block_days=block_days),
         min_change=MIN_CHANGE,
+        groups=groups,
     )
 
 
@@ -98,6 +99,14 @@ def test_a_direction_lasts_a_block_of_days_and_is_drawn_anew_after_it():
         np.testing.assert_array_equal(week[day], week[0])
         np.testing.assert_array_equal(week[7 + day], week[7])
     assert (week[0] != week[7]).any()
+
+
+def test_groups_with_bounds_of_their_own_keep_their_sums():
+    limits, proposed = free()
+    groups = np.arange(len(proposed)) % 3
+    steps = steps_of(limits, proposed, day=FIRST, share=1.0, groups=groups)
+    assert steps.any()
+    assert [int(steps[groups == group].sum()) for group in range(3)] == [0, 0, 0]
 
 
 def test_steps_do_not_pile_up_on_budgets_that_are_left_alone():
