@@ -16,10 +16,9 @@ from stakazo_pipelines.allocation.posterior import gains
 from stakazo_pipelines.allocation.problem import Floats, Ints
 from stakazo_pipelines.allocation.report import AccountSummary
 from stakazo_pipelines.allocation.rounding import round_to_total
-from stakazo_pipelines.cycle.lift import between, calibrate, reasons
 from stakazo_pipelines.errors import InputError
-from stakazo_pipelines.lift_tests import LiftTest, LiftTests
-from stakazo_pipelines.measurement.calibrated import INCREMENTAL
+from stakazo_pipelines.lift_tests import LiftTests
+from stakazo_pipelines.lifted_table import NO_TESTS, lifted_table
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
@@ -27,7 +26,6 @@ from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.table_input import REQUIRED
 from stakazo_pipelines.value_counts import counted
-from stakazo_pipelines.vocabulary import ArmState
 
 COLUMNS = (
     "ad_group",
@@ -45,16 +43,6 @@ COLUMNS = (
     "state",
     "binding",
 )
-# Beside them where lift tests are given; see `measurement.calibrated`.
-LIFT_COLUMNS = (
-    "basis",
-    "incremental_factor",
-    "incremental_low",
-    "incremental_high",
-    "lift_tests",
-    "attributed_roas",
-)
-NO_TESTS = LiftTests("")
 BUDGET_DAYS = 7  # report days whose mean spend stands in for a budget that the table does not give
 # A larger total goes to ad groups that are `ok` as long as this grows them at most so many times more than the total.
 MAX_STRETCH = 2.0
@@ -134,19 +122,9 @@ def plan_table(
             "give a table of one currency, or leave the total out to keep each currency's own"
         )
     estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, seed=seed)
-    calibration = calibrate(
-        estimates,
-        _of_table(lift_tests, arms),
-        day=day - timedelta(days=1),
-        target=policy.measurement.target_roas,
-        reports=between(aged),
-        maturity={},
-    )
-    notes += [f"{lift_tests.source}: {one}" for one in reasons(calibration.tests)]
-    if told := calibration.frame.filter(pl.col("basis") == INCREMENTAL).height:
-        used = calibration.tests.height - calibration.set_aside.height
-        notes.append(f"the returns of all {told} ad groups are incremental, by {used} lift tests")
-    estimates = Estimates.from_frame(calibration.frame)
+    lifted = lifted_table(estimates, arms, aged, lift_tests, as_of=day, target=policy.measurement.target_roas)
+    estimates = lifted.estimates
+    notes += lifted.notes
     units = {account: _minor_units(str(account)) for account in arms["account_id"].unique()}
     start = arms if total is None else _brought_to(arms, estimates, total, policy, step_cap, units, notes)
     result = allocate(
@@ -170,12 +148,12 @@ def plan_table(
     notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)
     notes += [f"{one.currency or 'all'}: {one.reason}" for one in result.accounts if one.reason]
     labels = arms.select("arm_id", "ad_group", "order")
-    if lift_tests.tests:
-        frame = frame.join(calibration.frame.select("arm_id", *LIFT_COLUMNS), on="arm_id")
+    added = lifted.columns if lift_tests.tests else labels.select("arm_id")
     return PlanResult(
         frame=frame.join(labels, on="arm_id")
+        .join(added, on="arm_id")
         .sort("order")
-        .select(*COLUMNS, *(LIFT_COLUMNS if lift_tests.tests else ())),
+        .select(*COLUMNS, *added.columns[1:]),
         as_of=day,
         summaries=summaries,
         notes=tuple(notes),
@@ -199,21 +177,6 @@ def estimated(
 
 def _aged(days: pl.DataFrame, reported: date) -> pl.DataFrame:
     return days.with_columns((pl.lit(reported) - pl.col("date_day")).dt.total_days().alias("age_days"))
-
-
-def _of_table(given: LiftTests, arms: pl.DataFrame) -> LiftTests:
-    """The tests with a table's keys: ad groups by their printed name, no accounts, platforms only where it has them."""
-    ids = dict(arms.select("ad_group", "arm_id").iter_rows())
-    unknown = {"account_id"} | (set() if (arms["platform"] != "").any() else {"platform"})
-
-    def scope(test: LiftTest) -> dict[str, str]:
-        return {
-            key: ids.get(value, value) if key == "ad_group_id" else value
-            for key, value in test.scope.items()
-            if key not in unknown
-        }
-
-    return replace(given, tests=tuple(replace(test, scope=scope(test)) for test in given.tests))
 
 
 def _known(table: pl.DataFrame, as_of: date | None, notes: list[str]) -> tuple[pl.DataFrame, date]:

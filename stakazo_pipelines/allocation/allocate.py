@@ -19,7 +19,7 @@ from stakazo_pipelines.allocation.problem import Ints
 from stakazo_pipelines.allocation.report import AllocationResult, plan_gains, report
 from stakazo_pipelines.allocation.targets import Targets
 from stakazo_pipelines.policy import AccountPolicy, Policy
-from stakazo_pipelines.vocabulary import ArmState, Binding
+from stakazo_pipelines.vocabulary import Binding
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,10 @@ def experiment_steps(
     """What to add to the decided budgets of one account, int64[n] minor units, 0 for most.
 
     Who takes part, and whether up or down, is drawn by account, arm and block of `settings.block_days`, so that a
-    direction lasts long enough for late and carried-over conversions; the same day gives the same steps. An arm is left
-    out on a day when its bounds, or the smallest change worth publishing, do not let it have at least half of its step.
+    direction lasts long enough for late and carried-over conversions; the same day gives the same steps. Steps never
+    pile up: a budget that the decision leaves alone is stepped on the first day of the block only, one that it moves
+    is stepped from where it was moved to. An arm is left out on a day when it is on its way (its decided budget is at a
+    bound), or when bounds, or the smallest change worth publishing, do not let it have at least half of its step.
     """
     steps = np.zeros(len(proposed), dtype=np.int64)
     if settings.share <= 0:
@@ -41,10 +43,15 @@ def experiment_steps(
     size = settings.size * proposed
     room = np.where(up, limits.upper - proposed, proposed - limits.lower)
     wanted = np.floor(np.minimum(size, room))
-    taking = chosen & (limits.lower < limits.upper) & (wanted >= np.maximum(_LEAST_SHARE * size, 1.0))
-    group = steps - 1 if limits.groups is None else limits.groups.member
+    first = day.toordinal() % settings.block_days == 0
+    settled = (limits.lower < proposed) & (proposed < limits.upper) & ((proposed != limits.current) | first)
+    taking = chosen & settled & (wanted >= np.maximum(_LEAST_SHARE * size, 1.0))
+    labels = np.zeros(len(proposed), dtype=np.int64) if limits.groups is None else limits.groups.member
     while taking.any():
-        steps = _balanced(np.where(taking, wanted, 0.0), up, group)
+        steps = np.zeros(len(proposed), dtype=np.int64)
+        for group in np.unique(labels):
+            own = labels == group
+            steps[own] = _balanced(np.where(taking, wanted, 0.0)[own], up[own])
         moved = np.abs(proposed + steps - limits.current)
         least = min_change * limits.current * (1 - 1e-9)
         unfit = taking & ((np.abs(steps) < _LEAST_SHARE * size) | ((moved > 0) & (moved < least)))
@@ -70,16 +77,13 @@ def _drawn(account: str, arm_ids: Sequence[str], day: date, settings: Experiment
     return (draws >> np.uint64(11)) / 2.0**53 < settings.share, up
 
 
-def _balanced(wanted: Floats, up: Flags, group: Ints) -> Ints:
-    """Whole signed steps of at most `wanted`, 0 in sum in each group: the larger side gives way in proportion."""
+def _balanced(wanted: Floats, up: Flags) -> Ints:
+    """Whole signed steps of at most `wanted` that add up to 0: the larger side gives way in proportion."""
+    rises, cuts = float(wanted[up].sum()), float(wanted[~up].sum())
+    total = int(min(rises, cuts))
     steps = np.zeros(len(wanted), dtype=np.int64)
-    for one in np.unique(group):
-        sides = (up & (group == one), ~up & (group == one))
-        sums = [float(wanted[side].sum()) for side in sides]
-        total = int(min(sums))
-        if not total:
-            continue
-        for side, sum_of_side, sign in zip(sides, sums, (1, -1), strict=True):
+    for side, sum_of_side, sign in ((up, rises, 1), (~up, cuts, -1)):
+        if total and sum_of_side:
             part = wanted[side]
             steps[side] = sign * round_to_total(
                 part * (total / sum_of_side), np.zeros(len(part), dtype=np.int64), part.astype(np.int64), total

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from stakazo_pipelines.errors import AllocationError, InputError, MeasurementError
 from stakazo_pipelines.lift_tests import parse_lift_tests
-from stakazo_pipelines.planning import COLUMNS, LIFT_COLUMNS, plan_table
+from stakazo_pipelines.lifted_table import LIFT_COLUMNS
+from stakazo_pipelines.planning import COLUMNS, plan_table
 from stakazo_pipelines.policy import AllocationPolicy, Policy
 from stakazo_pipelines.table_input import clean_table, read_table
 

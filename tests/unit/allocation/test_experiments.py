@@ -13,6 +13,7 @@ from stakazo_pipelines.policy import ExperimentPolicy
 from stakazo_pipelines.vocabulary import Binding
 
 DAY = date(2026, 6, 29)
+FIRST = DAY - timedelta(days=DAY.toordinal() % 7)  # of a block of seven days
 MIN_CHANGE = 0.02
 
 
@@ -55,10 +56,16 @@ def free(arms=40, budget=10_000):
 
 
 @settings(max_examples=150, deadline=None)
-@given(plan=plans(), share=st.sampled_from([0.2, 1.0]), size=st.sampled_from([0.01, 0.05, 0.1]), account=st.text())
-def test_whatever_is_drawn_every_total_bound_cap_and_hold_stays(plan, share, size, account):
+@given(
+    plan=plans(),
+    share=st.sampled_from([0.2, 1.0]),
+    size=st.sampled_from([0.01, 0.05, 0.1]),
+    account=st.text(),
+    later=st.integers(0, 6),
+)
+def test_whatever_is_drawn_every_total_bound_cap_and_hold_stays(plan, share, size, account, later):
     limits, proposed = plan
-    steps = steps_of(limits, proposed, share=share, size=size, account=account)
+    steps = steps_of(limits, proposed, share=share, size=size, account=account, day=FIRST + timedelta(days=later))
     after = proposed + steps
     moved = np.abs(after - limits.current)
     assert steps.sum() == 0
@@ -89,20 +96,33 @@ def test_no_share_is_no_steps(plan, seed):
 
 
 def test_a_direction_lasts_a_block_of_days_and_is_drawn_anew_after_it():
-    limits, proposed = free()
-    start = DAY - timedelta(days=DAY.toordinal() % 7)
-    week = [np.sign(steps_of(limits, proposed, day=start + timedelta(days=back))) for back in range(14)]
+    limits, current = free()
+    proposed = current * 110 // 100
+    week = [np.sign(steps_of(limits, proposed, day=FIRST + timedelta(days=later))) for later in range(14)]
     for day in range(1, 7):
         np.testing.assert_array_equal(week[day], week[0])
         np.testing.assert_array_equal(week[7 + day], week[7])
     assert (week[0] != week[7]).any()
 
 
+def test_steps_do_not_pile_up_on_budgets_that_are_left_alone():
+    limits, current = free()
+    for later in range(7):
+        steps = steps_of(limits, current, day=FIRST + timedelta(days=later))
+        assert steps.any() == (later == 0)
+
+
+def test_an_arm_on_its_way_to_where_it_earns_most_is_not_held_up():
+    limits, current = free()
+    proposed = np.where(np.arange(len(current)) % 2 == 0, limits.upper, limits.lower)
+    assert not steps_of(limits, proposed, day=FIRST, share=1.0).any()
+
+
 def test_directions_are_even_and_as_many_arms_take_part_as_policy_says():
     limits, proposed = free(arms=400)
     ups, parts = [], []
     for week in range(30):
-        steps = steps_of(limits, proposed, day=DAY + timedelta(days=7 * week), share=0.3)
+        steps = steps_of(limits, proposed, day=FIRST + timedelta(days=7 * week), share=0.3)
         parts.append((steps != 0).mean())
         ups.append((steps[steps != 0] > 0).mean())
     assert abs(np.mean(parts) - 0.3) < 0.02
@@ -111,11 +131,14 @@ def test_directions_are_even_and_as_many_arms_take_part_as_policy_says():
 
 def test_accounts_draw_for_themselves():
     limits, proposed = free()
-    assert (steps_of(limits, proposed, account="meta/1") != steps_of(limits, proposed, account="meta/2")).any()
+    assert (
+        steps_of(limits, proposed, account="meta/1", day=FIRST)
+        != steps_of(limits, proposed, account="meta/2", day=FIRST)
+    ).any()
 
 
 def test_steps_are_of_the_size_asked_for_where_nothing_is_in_the_way():
     limits, proposed = free(arms=400)
-    steps = steps_of(limits, proposed, share=1.0, size=0.04)
+    steps = steps_of(limits, proposed, share=1.0, size=0.04, day=FIRST)
     share = np.abs(steps[steps != 0]) / proposed[steps != 0]
     assert np.median(share) > 0.035

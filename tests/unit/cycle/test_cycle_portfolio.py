@@ -152,12 +152,21 @@ def test_a_day_on_which_nothing_runs_is_said(estimates, tmp_path):
         allocate_day(lake, Policy(), DAY, accounts={}, ledgers={}, rates=RATES, sandbox=True)
 
 
-def experimenting(share: float = 1.0) -> Policy:
-    return Policy(experiments=ExperimentPolicy(share=share, size=0.05))
+@pytest.fixture
+def alike(estimates):
+    """Every unit of money earns the same: nothing is worth moving, every arm is free to take a random step."""
+    names = ("log_value_mean", "elasticity_mean", "log_value_sd", "elasticity_sd", "curve_corr")
+    values = (pl.col("ref_spend").log(), pl.lit(0.6), pl.lit(0.1), pl.lit(0.1), pl.lit(0.0))
+    same = [value.alias(name) for name, value in zip(names, values, strict=True)]
+    return Estimates(estimates.frame.with_columns(*same, state=pl.lit("ok")))
 
 
-def test_random_steps_leave_every_total_and_step_cap_as_decided(allocate):
-    decided, result = allocate(), allocate(experimenting())
+def experimenting() -> Policy:
+    return Policy(experiments=ExperimentPolicy(share=1.0, size=0.05, block_days=1))
+
+
+def test_random_steps_leave_every_total_and_step_cap_as_decided(allocate, alike):
+    decided, result = allocate(estimates=alike), allocate(experimenting(), estimates=alike)
     frame = result.frame
     assert growth(result) == pytest.approx(growth(decided), abs=1e-12)
     assert (frame["experiment"] != 0).any()
@@ -171,12 +180,18 @@ def test_random_steps_leave_every_total_and_step_cap_as_decided(allocate):
     assert {account: one.expected_gain for account, one in summary.items()} == pytest.approx(gains)
 
 
-def test_held_arms_unready_and_imported_accounts_take_no_random_step(allocate):
-    held = frozenset({"2-g0"})
-    result = allocate(experimenting(), held=held, unready={EURO: "last report is old"})
-    stepped = set(result.frame.filter(pl.col("experiment") != 0)["arm_id"])
-    assert not stepped & {"1-g0", "1-g1", "1-g2", "2-g0"}
-    imported = allocate(experimenting(), accounts={YEN: KNOWN[YEN]}).frame.filter(pl.col("account_id") == "1")
+def test_held_arms_unready_and_imported_accounts_take_no_random_step(allocate, alike):
+    def stepped(**changed):
+        frame = allocate(experimenting(), estimates=alike, **changed).frame
+        return set(frame.filter(pl.col("experiment") != 0)["arm_id"])
+
+    free = stepped()
+    assert any(arm.startswith("1") for arm in free)
+    assert not any(arm in stepped(held=frozenset({arm})) for arm in free)
+    assert not any(arm.startswith("1") for arm in stepped(unready={EURO: "last report is old"}))
+    imported = allocate(experimenting(), estimates=alike, accounts={YEN: KNOWN[YEN]}).frame.filter(
+        pl.col("account_id") == "1"
+    )
     assert (imported["experiment"] == 0).all()
 
 
@@ -184,8 +199,8 @@ def test_without_random_steps_in_policy_the_plan_has_no_word_of_them(allocate):
     assert "experiment" not in allocate().frame.columns
 
 
-def test_a_random_step_is_told_in_the_rule_of_the_change(allocate, tmp_path):
-    frame = allocate(experimenting()).frame
+def test_a_random_step_is_told_in_the_rule_of_the_change(allocate, alike, tmp_path):
+    frame = allocate(experimenting(), estimates=alike).frame
     names = pl.lit("ad_group").alias("level"), pl.lit("c").alias("campaign_id")
     operations = open_operations(make_url(f"sqlite:///{tmp_path}/operations.db"))
     _, decisions = decide(
