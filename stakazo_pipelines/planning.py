@@ -102,7 +102,7 @@ class Planner:
         """Budgets for a total a day; None keeps each currency's own. Errors as in `plan_table`."""
         notes, arms, seed = list(self.notes), self.arms, self.seed
         self._check(total)
-        units = {account: _minor_units(str(account)) for account in arms["account_id"].unique()}
+        units = {account: minor_units(str(account)) for account in arms["account_id"].unique()}
         start = arms
         if total is not None:
             start = brought_to(arms, self.estimates, total, self.policy, self.step_cap, units, notes)
@@ -279,6 +279,7 @@ def arms_of(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return days, arms
 
 
-def _minor_units(account: str) -> int:
+def minor_units(account: str) -> int:
+    """How many of the smallest coin make one unit of the currency of `table/CURRENCY`."""
     currency = account.removeprefix("table/")
     return 1 if currency in _WHOLE else 1000 if currency in _THOUSANDTHS else 100
