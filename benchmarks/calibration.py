@@ -1,6 +1,6 @@
 """Coverage of the intervals of ROAS over the next 7 days and of marginal ROAS, on worlds that do not follow the model.
 
-Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--first-seed 0] [--kinds log delayed] [--arms 100]
+Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--first-seed 0] [--kinds log] [--arms 100]
 """
 
 import argparse

@@ -3,7 +3,7 @@
 The same measurement and allocation as the pipeline's, on a frame that `table_input` has checked. Pure: no files.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -11,11 +11,8 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.allocation.allocate import allocate
-from stakazo_pipelines.allocation.guardrails import ChangeLedger, judged
-from stakazo_pipelines.allocation.posterior import gains
-from stakazo_pipelines.allocation.problem import Floats, Ints
+from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.report import AccountSummary
-from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.lift_tests import LiftTests
 from stakazo_pipelines.lifted_table import NO_TESTS, lifted_table
@@ -23,6 +20,8 @@ from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
 from stakazo_pipelines.measurement.population import fit_population
+from stakazo_pipelines.paper import Wishes, on_paper, outside
+from stakazo_pipelines.paper_total import brought_to, since_today
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.table_input import REQUIRED
 from stakazo_pipelines.value_counts import counted
@@ -42,10 +41,9 @@ COLUMNS = (
     "expected_gain_high",
     "state",
     "binding",
+    "shadow_price",
 )
 BUDGET_DAYS = 7  # report days whose mean spend stands in for a budget that the table does not give
-# A larger total goes to ad groups that are `ok` as long as this grows them at most so many times more than the total.
-MAX_STRETCH = 2.0
 # ISO 4217 currencies whose smallest coin is not a hundredth.
 _WHOLE = frozenset(
     (
@@ -73,12 +71,88 @@ _THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """frame: one row per ad group with `COLUMNS` (money per day, intervals at 90 %). summaries: one per currency."""
+    """frame: one row per ad group with `COLUMNS` (money per day, intervals at 90 %). summaries: one per currency.
+
+    groups: one row per group asked for, as `allocation.group_report` gives it, from the budgets that steps count from.
+    """
 
     frame: pl.DataFrame
     as_of: date
     summaries: tuple[AccountSummary, ...]
     notes: tuple[str, ...]
+    groups: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """A table estimated once, to be planned with any total. Made by `planner`."""
+
+    estimates: Estimates
+    arms: pl.DataFrame
+    policy: Policy
+    wishes: Wishes
+    step_cap: float | None
+    as_of: date
+    seed: int
+    notes: tuple[str, ...]
+    beside: pl.DataFrame  # arm_id and what lift tests add to the rows of a plan
+
+    @property
+    def today(self) -> float:
+        """Today's budgets together, a day."""
+        return float(self.arms["budget"].sum())
+
+    def plan(self, total: Decimal | None = None) -> PlanResult:
+        """Budgets for a total a day; None keeps each currency's own. Errors as in `plan_table`."""
+        notes, arms, seed = list(self.notes), self.arms, self.seed
+        self._check(total)
+        units = {account: minor_units(str(account)) for account in arms["account_id"].unique()}
+        start = arms
+        if total is not None:
+            start = brought_to(arms, self.estimates, total, self.policy, self.step_cap, units, notes)
+        result = allocate(
+            estimates=self.estimates,
+            arms=start,
+            policy=on_paper(self.policy, arms, self.wishes, step_cap=self.step_cap),
+            ledger=ChangeLedger(),
+            total=None if total is None else float(total),
+            minor_units=units,
+            seed=seed,
+            step_cap=self.step_cap,
+        )
+        coins = pl.col("budget") * pl.col("account_id").replace_strict(units, return_dtype=pl.Int64)
+        if tiny := start.filter(pl.col("budget") > 0, coins < 1).height:
+            notes.append(f"{tiny} budgets are below the smallest coin of their currency: are the amounts in its units?")
+        notes += outside(arms, self.wishes)
+        frame, summaries = result.frame, result.accounts
+        if total is not None:
+            unit = units[arms["account_id"][0]]
+            frame, summary = since_today(frame, result.accounts[0], arms, self.estimates, unit, seed)
+            summaries = (summary,)
+        notes += [f"{one.currency or 'all'}: {one.reason}" for one in result.accounts if one.reason]
+        labels = arms.select("arm_id", "ad_group", "order")
+        return PlanResult(
+            frame=frame.join(labels, on="arm_id")
+            .join(self.beside, on="arm_id")
+            .sort("order")
+            .select(*COLUMNS, *self.beside.columns[1:]),
+            as_of=self.as_of,
+            summaries=summaries,
+            notes=tuple(notes),
+            groups=result.groups,
+        )
+
+    def _check(self, total: Decimal | None) -> None:
+        if total is None:
+            return
+        if not (total.is_finite() and total > 0):
+            raise InputError(f"the total must be an amount above 0, not {total}")
+        currencies = self.arms["currency"].unique().sort().to_list()
+        if len(currencies) > 1:
+            raise InputError(
+                f"one total cannot be split over several currencies ({', '.join(currencies)}); "
+                "give a table of one currency, or leave the total out to keep each currency's own"
+            )
 
 
 def plan_table(
@@ -88,6 +162,7 @@ def plan_table(
     total: Decimal | None = None,
     as_of: date | None = None,
     step_cap: float | None = None,
+    wishes: Wishes | None = None,
     seed: int = 7,
     lift_tests: LiftTests = NO_TESTS,
 ) -> PlanResult:
@@ -101,9 +176,30 @@ def plan_table(
     would stretch them more than twice as much as the total (then on all alike). The step cap then counts from there.
     lift_tests: what experiments found; where they tell, the returns are incremental and `LIFT_COLUMNS` are added.
     step_cap: instead of policy's; cumulative caps do not bind below it, since a plan on paper publishes nothing.
-    Raises InputError for a table without usable rows before as_of, an ad group in two currencies, or a total over
-    more than one currency.
+    Raises InputError for a table without usable rows before as_of, an ad group in two currencies, a total over more
+    than one currency, or wishes that name what the table has not.
     """
+    if total is not None and not (total.is_finite() and total > 0):
+        raise InputError(f"the total must be an amount above 0, not {total}")
+    made = planner(
+        table, policy=policy, as_of=as_of, step_cap=step_cap, wishes=wishes, seed=seed, lift_tests=lift_tests
+    )
+    return made.plan(total)
+
+
+def planner(
+    table: pl.DataFrame,
+    *,
+    policy: Policy,
+    as_of: date | None = None,
+    step_cap: float | None = None,
+    wishes: Wishes | None = None,
+    seed: int = 7,
+    lift_tests: LiftTests = NO_TESTS,
+) -> Planner:
+    """The table, estimated. Arguments and errors as in `plan_table`."""
+    if step_cap is not None and not (np.isfinite(step_cap) and step_cap > 0):
+        raise InputError(f"the step cap must be a fraction above 0, such as 0.2, not {step_cap}")
     notes: list[str] = []
     known, day = _known(table, as_of, notes)
     days, arms = arms_of(known)
@@ -111,53 +207,12 @@ def plan_table(
     aged = _aged(days, reported)
     days, why = counted(days)
     notes += [why] if why else []
-    if step_cap is not None and not (np.isfinite(step_cap) and step_cap > 0):
-        raise InputError(f"the step cap must be a fraction above 0, such as 0.2, not {step_cap}")
-    if total is not None and not (total.is_finite() and total > 0):
-        raise InputError(f"the total must be an amount above 0, not {total}")
-    currencies = arms["currency"].unique().sort().to_list()
-    if total is not None and len(currencies) > 1:
-        raise InputError(
-            f"one total cannot be split over several currencies ({', '.join(currencies)}); "
-            "give a table of one currency, or leave the total out to keep each currency's own"
-        )
     estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, seed=seed)
     lifted = lifted_table(estimates, arms, aged, lift_tests, as_of=day, target=policy.measurement.target_roas)
-    estimates = lifted.estimates
     notes += lifted.notes
-    units = {account: _minor_units(str(account)) for account in arms["account_id"].unique()}
-    start = arms if total is None else _brought_to(arms, estimates, total, policy, step_cap, units, notes)
-    result = allocate(
-        estimates=estimates,
-        arms=start,
-        policy=_on_paper(policy, step_cap),
-        ledger=ChangeLedger(),
-        total=None if total is None else float(total),
-        minor_units=units,
-        seed=seed,
-        step_cap=step_cap,
-    )
-    coins = pl.col("budget") * pl.col("account_id").replace_strict(units, return_dtype=pl.Int64)
-    if tiny := start.filter(pl.col("budget") > 0, coins < 1).height:
-        notes.append(f"{tiny} budgets are below the smallest coin of their currency: are the amounts in its units?")
-    frame, summaries = result.frame, result.accounts
-    if total is not None:
-        unit = units[arms["account_id"][0]]
-        frame, summary = _since_today(frame, result.accounts[0], arms, estimates, unit, seed)
-        summaries = (summary,)
     notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)
-    notes += [f"{one.currency or 'all'}: {one.reason}" for one in result.accounts if one.reason]
-    labels = arms.select("arm_id", "ad_group", "order")
-    added = lifted.columns if lift_tests.tests else labels.select("arm_id")
-    return PlanResult(
-        frame=frame.join(labels, on="arm_id")
-        .join(added, on="arm_id")
-        .sort("order")
-        .select(*COLUMNS, *added.columns[1:]),
-        as_of=day,
-        summaries=summaries,
-        notes=tuple(notes),
-    )
+    columns = lifted.columns if lift_tests.tests else arms.select("arm_id")
+    return Planner(lifted.estimates, arms, policy, wishes or Wishes(), step_cap, day, seed, tuple(notes), columns)
 
 
 def estimated(
@@ -246,106 +301,7 @@ def arms_of(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return days, arms
 
 
-def _minor_units(account: str) -> int:
+def minor_units(account: str) -> int:
+    """How many of the smallest coin make one unit of the currency of `table/CURRENCY`."""
     currency = account.removeprefix("table/")
     return 1 if currency in _WHOLE else 1000 if currency in _THOUSANDTHS else 100
-
-
-def _on_paper(policy: Policy, step_cap: float | None) -> Policy:
-    """Policy without a total of its own, and with cumulative caps that leave room for the step that was asked for."""
-    step = policy.allocation.step_cap if step_cap is None else step_cap
-    rails = policy.guardrails
-    widened: dict[str, float] = {
-        name: max(getattr(rails, name), step) for name in ("entity_24h", "account_day", "account_month")
-    }
-    widened["max_budget_growth"] = max(rails.max_budget_growth, step)
-    return policy.model_copy(
-        update={
-            "allocation": policy.allocation.model_copy(update={"total": None}),
-            "guardrails": rails.model_copy(update=widened),
-            "accounts": {},
-        }
-    )
-
-
-def _brought_to(
-    arms: pl.DataFrame,
-    estimates: Estimates,
-    total: Decimal,
-    policy: Policy,
-    step_cap: float | None,
-    units: dict[str, int],
-    notes: list[str],
-) -> pl.DataFrame:
-    """The arms with budgets that add up to the total, from which the step cap counts (see `plan_table`)."""
-    unit = units[arms["account_id"][0]]
-    today: Floats = arms["budget"].to_numpy()
-    sum_today, wanted = float(today.sum()), float(total)
-    if sum_today <= 0:
-        raise InputError("no ad group has a budget or spend to start from, so the total cannot be split")
-    found = arms.select("arm_id").join(estimates.frame, on="arm_id", how="left", maintain_order="left")
-    ok, may_fall = judged(found, policy)
-    step = policy.allocation.step_cap if step_cap is None else step_cap
-    average = (found["spend"] / found["days"]).fill_nan(0.0).to_numpy()
-    floor = np.maximum(today * max(1 - step, 0.0), np.minimum(policy.allocation.min_budget_share * average, today))
-    least, most = float(np.where(may_fall, floor, today).sum()), float(np.where(ok, today * (1 + step), today).sum())
-    margin = len(today) / unit  # bounds are rounded inwards to the minor unit
-    if least + margin <= wanted <= most - margin:
-        return arms
-    factor = wanted / sum_today
-    known = float(today[ok].sum())
-    stretch = (wanted - (sum_today - known)) / known if known > 0 else np.inf
-    base = today * factor
-    if abs(factor - 1) <= 0.5 / unit / sum_today:
-        words = ""
-    elif factor < 1:
-        words = f"every budget is first cut to {factor:.1%}"
-    elif stretch <= MAX_STRETCH * factor:
-        base = np.where(ok, today * stretch, today)
-        words = f"the {int(ok.sum())} ad groups that are ok are first raised to {stretch:.1%}, the others stay"
-    else:
-        words = f"too little is known of most ad groups, so every budget is first raised to {factor:.1%}"
-    if words:
-        notes.append(
-            f"steps of {step:.0%} from today's {sum_today:,.2f} do not reach the total of {wanted:,.2f}: {words}, "
-            "and the steps count from there"
-        )
-    low: Ints = np.zeros(len(base), dtype=np.int64)
-    whole = round_to_total(base * unit, low, np.full(len(base), np.iinfo(np.int64).max // 2), int(total * unit))
-    return arms.with_columns(pl.Series("budget", whole / unit))
-
-
-def _since_today(
-    frame: pl.DataFrame, summary: AccountSummary, arms: pl.DataFrame, estimates: Estimates, unit: int, seed: int
-) -> tuple[pl.DataFrame, AccountSummary]:
-    """The same plan told from today's budgets instead of those that the total started from."""
-    rows = estimates.frame.select("arm_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
-    today = arms.select("arm_id", ((pl.col("budget") * unit).round() / unit).alias("current_budget"))
-    table = (
-        frame.drop("current_budget")
-        .join(today, on="arm_id", maintain_order="left")
-        .join(rows, on="arm_id", maintain_order="left")
-    )
-    current, proposed = table["current_budget"].to_numpy(), table["proposed_budget"].to_numpy()
-    account: Ints = np.zeros(len(table), dtype=np.int64)
-    gain = gains(
-        estimates,
-        row=table["row"].to_numpy(),
-        account=account,
-        accounts=1,
-        current=current,
-        proposed=proposed,
-        seed=seed,
-    )
-    told = replace(
-        summary,
-        changes=int((current != proposed).sum()),
-        current_total=float(current.sum()),
-        moved=float(np.abs(proposed - current).sum()),
-        expected_gain=float(gain.account_mean[0]),
-        expected_gain_low=float(gain.account_low[0]),
-        expected_gain_high=float(gain.account_high[0]),
-        chance_of_gain=float(gain.account_chance[0]),
-    )
-    columns = {"expected_gain": gain.mean, "expected_gain_low": gain.low, "expected_gain_high": gain.high}
-    return table.with_columns(pl.Series(name, column) for name, column in columns.items()), told

@@ -16,6 +16,7 @@ from stakazo_pipelines import marts
 from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import AccountKey, accounts_in, held_entities, platform_ledgers
 from stakazo_pipelines.cycle.changes import PublishReport, decide, publish_day, publish_waiting
+from stakazo_pipelines.cycle.pacing import FLIGHT_DAYS, flights_since
 from stakazo_pipelines.cycle.portfolio import PortfolioResult, allocate_portfolio
 from stakazo_pipelines.cycle.returns import estimates_of
 from stakazo_pipelines.decisions.candidate import Decision
@@ -216,6 +217,7 @@ def decide_day(desk: Desk, day: date, population: Population | None) -> DailyRun
         sandbox=desk.sandbox,
         held=held_entities(operations, accounts, now=now),
         stops=current_stops(operations),
+        spent=_flight_spend(desk, day),
     )
     _, decisions = decide(operations, allocated.frame, policy, day=day, now=now)
     return DailyRun(day, {}, {}, unready, estimates, allocated, population, decisions)
@@ -247,6 +249,14 @@ def _arm_days(desk: Desk, day: date, snapshots: pl.DataFrame) -> tuple[pl.DataFr
         for level in (Level.AD_GROUP, Level.CAMPAIGN)
     )
     return marts.arm_days_of(ad_groups, campaigns, snapshots)
+
+
+def _flight_spend(desk: Desk, day: date) -> pl.DataFrame:
+    """As `cycle.pacing.flight_spend`, from the newest vintages."""
+    since = flights_since(desk.policy, day)
+    if since is None:
+        return pl.DataFrame(schema=FLIGHT_DAYS)
+    return desk.lake.newest(f"insights_{Level.ACCOUNT}", since=since, until=day, columns=_READ).whole()
 
 
 def _unready(desk: Desk, day: date, snapshots: pl.DataFrame) -> dict[AccountKey, str]:

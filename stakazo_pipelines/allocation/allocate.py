@@ -50,8 +50,8 @@ def allocate(
     arms: arm_id, account_id, platform, currency, budget (major units per day), and optionally campaign_id (for policy's
     groups) and min_budget, max_budget (the platform's, null for none). total: per account and day, instead of policy's
     and of today's sum. held: arm ids kept as they are, besides policy's. minor_units: by account id, how many make one
-    major unit. granted: the total of every account in its minor units, as decided over a portfolio or by a flight's
-    pace; it stands before `total` and policy's growth.
+    major unit. granted: the total of every account in its minor units, as decided over a portfolio; it stands before
+    `total` and policy's growth.
     An arm without an estimate, or whose state is not `ok`, is kept where it is. A change set whose expected gain is
     not positive is dropped whole, unless policy asks for care, which may cost expected value. Raises AllocationError
     for arms that are not a table of distinct budgets, or policy's groups that overlap.

@@ -5,7 +5,7 @@ total. The shadow prices of accounts that are free to move come out equal: money
 cap on moved money bounds the move of its total here; what it then binds inside the account is `account_plan`'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -25,6 +25,7 @@ class Stake:
     """One account of the portfolio. `worth`: what one major unit of its money is in the reporting currency.
 
     units: minor units in a major one. grown: by how many minor units its total was raised today already (below 0: cut).
+    low, high: policy's bounds on its total, in minor units; high None for none. platform: whose bounds it shares.
     """
 
     name: str
@@ -32,6 +33,9 @@ class Stake:
     units: int
     worth: Decimal
     grown: int = 0
+    low: int = 0
+    high: int | None = None
+    platform: str = ""
 
     @property
     def now(self) -> int:
@@ -42,6 +46,18 @@ class Stake:
     def unit_worth(self) -> Fraction:
         """One minor unit in the reporting currency, exactly."""
         return Fraction(self.worth) / self.units
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformBounds:
+    """What the accounts of one platform may spend together a day, in the reporting currency; high None for no end.
+
+    elsewhere: what its accounts outside this portfolio spend.
+    """
+
+    low: float = 0.0
+    high: float | None = None
+    elsewhere: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +83,19 @@ class PortfolioPlan:
     reason: str
 
 
-def plan_portfolio(stakes: Sequence[Stake], *, account_step: float, min_change: float) -> PortfolioPlan:
+def plan_portfolio(
+    stakes: Sequence[Stake],
+    *,
+    account_step: float,
+    min_change: float,
+    platforms: Mapping[str, PlatformBounds] | None = None,
+) -> PortfolioPlan:
     """Totals that earn most together, for no more money than today's.
 
     account_step: the largest move of an account's total, as a fraction of what it was when its day began. min_change:
     moves below this fraction of the total (or half the step, if that is less) are not worth a write: the smaller half
-    of them is dropped first, so that what is left can grow past it.
+    of them is dropped first, so that what is left can grow past it. platforms: bounds on sums of accounts, by platform;
+    like all bounds here they stop moves and force none.
     """
     ranges = [_range(stake, account_step) for stake in stakes]
     free = [at for at, (low, high, _, _) in enumerate(ranges) if low < high]
@@ -82,7 +105,8 @@ def plan_portfolio(stakes: Sequence[Stake], *, account_step: float, min_change: 
     best: Allocation | None = None
     member: Ints = np.zeros(0, dtype=np.int64)
     while len(free) > 1:
-        best, member = _solve([stakes[at] for at in free], [ranges[at] for at in free])
+        kept = [stake for at, stake in enumerate(stakes) if at not in free]
+        best, member = _solve([stakes[at] for at in free], [ranges[at] for at in free], platforms or {}, kept)
         exact = np.bincount(member, best.proposed, len(free))
         for index, at in enumerate(free):
             low, high, _, _ = ranges[at]
@@ -129,20 +153,25 @@ def _range(stake: Stake, step: float) -> _Range:
     tops = (
         (int(np.floor(round(start * (1 + step), 6))), Binding.STEP_UP),
         (now + limits.max_moved, Binding.DAILY_CAP),
-        (int(limits.upper.sum()), Binding.MAXIMUM),
+        (limits.sums()[1] if stake.high is None else min(limits.sums()[1], stake.high), Binding.MAXIMUM),
     )
     bottoms = (
         (int(np.ceil(round(start * (1 - step), 6))), Binding.STEP_DOWN),
         (now - limits.max_moved, Binding.DAILY_CAP),
-        (int(limits.lower.sum()), Binding.MINIMUM),
+        (max(limits.sums()[0], stake.low), Binding.MINIMUM),
     )
     high, why_high = min(tops, key=lambda top: top[0])
     low, why_low = max(bottoms, key=lambda bottom: bottom[0])
     return min(low, now), max(high, now), why_low, why_high
 
 
-def _solve(stakes: Sequence[Stake], ranges: Sequence[_Range]) -> tuple[Allocation, Ints]:
-    """The optimum in the reporting currency, and each arm's account."""
+def _solve(
+    stakes: Sequence[Stake],
+    ranges: Sequence[_Range],
+    platforms: Mapping[str, PlatformBounds],
+    kept: Sequence[Stake],
+) -> tuple[Allocation, Ints]:
+    """The optimum in the reporting currency, and each arm's account. kept: accounts that stay where they are."""
     sizes = [len(stake.reach.arm_ids) for stake in stakes]
     member: Ints = np.repeat(np.arange(len(stakes)), sizes)
     unit = np.array([float(stake.unit_worth) for stake in stakes])
@@ -161,14 +190,40 @@ def _solve(stakes: Sequence[Stake], ranges: Sequence[_Range]) -> tuple[Allocatio
         elasticity=np.concatenate([stake.reach.curve.elasticity for stake in stakes]),
         ref_spend=np.where(current > 0, current, 1.0),
         total=float(current.sum()),
-        groups=Groups(
-            member=member,
-            lower=np.array([low for low, *_ in ranges]) * unit,
-            upper=np.array([high for _, high, *_ in ranges]) * unit,
-            names=tuple(stake.name for stake in stakes),
-        ),
+        groups=_groups(stakes, ranges, platforms, kept, member),
     )
     return solve(problem), member
+
+
+def _groups(
+    stakes: Sequence[Stake],
+    ranges: Sequence[_Range],
+    platforms: Mapping[str, PlatformBounds],
+    kept: Sequence[Stake],
+    member: Ints,
+) -> Groups:
+    """Accounts, and around them the platforms that have bounds, in the reporting currency."""
+    unit = np.array([float(stake.unit_worth) for stake in stakes])
+    now = np.array([stake.now for stake in stakes]) * unit
+    bounded = [name for name in platforms if any(stake.platform == name for stake in stakes)]
+    lower = np.array([low for low, *_ in ranges]) * unit
+    upper = np.array([high for _, high, *_ in ranges]) * unit
+    for name in bounded:
+        own, mine = platforms[name], np.array([stake.platform == name for stake in stakes])
+        rest = own.elsewhere + sum(float(one.now * one.unit_worth) for one in kept if one.platform == name)
+        coin = float(unit[mine].sum())  # whole totals may be so far from the exact ones
+        here = float(now[mine].sum())
+        high = np.inf if own.high is None else max(own.high - rest - coin, here)
+        lower = np.append(lower, min(max(own.low - rest + coin, 0.0), here))
+        upper = np.append(upper, high)
+    place = {name: len(stakes) + at for at, name in enumerate(bounded)}
+    return Groups(
+        member=member,
+        lower=lower,
+        upper=upper,
+        names=(*(stake.name for stake in stakes), *bounded),
+        parent=np.array([place.get(stake.platform, -1) for stake in stakes] + [-1] * len(bounded)),
+    )
 
 
 def _never_above_today(stakes: Sequence[Stake], totals: dict[int, int]) -> None:

@@ -7,22 +7,22 @@ from typing import Annotated
 
 import polars as pl
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from stakazo_pipelines.commands.importing import chosen_mapping, parse_day
+from stakazo_pipelines.commands.plan_tables import print_frontier, print_plan
+from stakazo_pipelines.commands.plan_wishes import parse_bounds, parse_risk
 from stakazo_pipelines.errors import ConfigError, InputError
 from stakazo_pipelines.importing.importer import import_file
 from stakazo_pipelines.importing.mapping import ColumnMapping
 from stakazo_pipelines.lift_tests import load_lift_tests
-from stakazo_pipelines.planning import PlanResult, plan_table
+from stakazo_pipelines.paper import Wishes
+from stakazo_pipelines.paper_frontier import paper_frontier
+from stakazo_pipelines.planning import planner
 from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
 from stakazo_pipelines.table_columns import apart
 from stakazo_pipelines.table_input import TableInput, describe, read_table
-
-_SHOWN_ROWS = 25
 
 
 def plan(
@@ -32,6 +32,15 @@ def plan(
     total: Annotated[str | None, typer.Option(help="What to spend a day in all (default: as much as now).")] = None,
     as_of: Annotated[str | None, typer.Option(help="Plan as on this day; later rows are ignored.")] = None,
     step_cap: Annotated[float | None, typer.Option(help="Largest change of one budget, as a fraction.")] = None,
+    target_roas: Annotated[float | None, typer.Option(help="What money must earn on average, or is not spent.")] = None,
+    target_cpa: Annotated[float | None, typer.Option(help="What a conversion may cost, all together.")] = None,
+    min_marginal_roas: Annotated[float | None, typer.Option(help="What the last unit of money must earn.")] = None,
+    risk: Annotated[str | None, typer.Option(help="expected, or the lower quantile that counts, such as 0.25.")] = None,
+    bound: Annotated[
+        list[str] | None, typer.Option(help="NAME=MIN:MAX a day for an ad group, campaign or platform; repeatable.")
+    ] = None,
+    group_by: Annotated[str | None, typer.Option(help="Tell sums by campaign or platform as well.")] = None,
+    frontier: Annotated[bool, typer.Option("--frontier", help="What if: the same plan with other totals.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write one row per ad group here (.csv or .parquet).")] = None,
     mapping: Annotated[
         Path | None, typer.Option(help="The file is an export: map its columns as for `import`.")
@@ -44,22 +53,35 @@ def plan(
     """Estimate what each ad group earns and propose the daily budgets that earn most."""
     settings, errors = Settings(), Console(stderr=True)
     day = None if as_of is None else parse_day(as_of)
+    amount = _amount(total)
+    wishes = Wishes(
+        target_roas=target_roas,
+        target_cpa=target_cpa,
+        min_marginal_roas=min_marginal_roas,
+        risk_quantile=parse_risk(risk),
+        bounds=parse_bounds(bound or []),
+        group_by=group_by,
+    )
     table, notes = table_of(file, chosen_mapping(mapping, column))
     policy = _policy(settings)
-    result = plan_table(
+    made = planner(
         table,
         policy=policy,
-        total=_amount(total),
         as_of=day,
         step_cap=step_cap,
+        wishes=wishes,
         lift_tests=load_lift_tests(lift_tests or policy.lift_tests),
     )
+    result = made.plan(amount)
     if out is not None:
         _write(result.frame, out)
     period = apart(table)
     for note in (*notes, *((period,) if period else ()), *result.notes):
         errors.print(f"note: {note}", highlight=False)
-    _print(result, Console())
+    console = Console()
+    print_plan(result, console)
+    if frontier:
+        print_frontier(paper_frontier(made), result, console)
 
 
 def _policy(settings: Settings) -> Policy:
@@ -129,39 +151,3 @@ def _write(frame: pl.DataFrame, out: Path) -> None:
             frame.write_csv(out)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror})") from None
-
-
-def _print(result: PlanResult, console: Console) -> None:
-    table = Table(
-        title=f"budgets a day, from {result.as_of} on", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    table.add_column("ad group", overflow="ellipsis", no_wrap=True, max_width=max(18, console.width - 62))
-    for heading in ("now", "proposed", "ROAS (90 %)", "gain a day"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("held by", no_wrap=True, min_width=12)
-    rows = result.frame.sort("current_budget", descending=True)
-    for row in rows.head(_SHOWN_ROWS).iter_rows(named=True):
-        moves = row["proposed_budget"] != row["current_budget"]
-        table.add_row(
-            row["ad_group"],
-            f"{row['current_budget']:,.2f}",
-            f"{row['proposed_budget']:,.2f}" if moves else "",
-            _interval(row, "roas"),
-            f"{row['expected_gain']:+,.2f}" if moves else "",
-            row["binding"] if row["state"] == "ok" else row["state"],
-        )
-    console.print(table)
-    if rows.height > _SHOWN_ROWS:
-        console.print(f"… and {rows.height - _SHOWN_ROWS} more ad groups (all are in --out)")
-    for one in result.summaries:
-        console.print(
-            f"{one.currency} {one.current_total:,.2f} now, {one.proposed_total:,.2f} proposed, {one.changes} of "
-            f"{one.arms} budgets change; expected gain {one.expected_gain:+,.2f} a day "
-            f"({one.expected_gain_low:+,.2f} to {one.expected_gain_high:+,.2f})".strip(),
-            highlight=False,
-        )
-
-
-def _interval(row: dict[str, float | None], name: str) -> str:
-    middle, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
-    return "" if middle is None or low is None or high is None else f"{middle:.2f} ({low:.1f}-{high:.1f})"

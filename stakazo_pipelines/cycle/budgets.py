@@ -103,22 +103,26 @@ def allocate_accounts(
     *,
     ledgers: Mapping[str, ChangeLedger],
     granted: Mapping[AccountKey, int] | None = None,
+    totals: Mapping[AccountKey, Decimal] | None = None,
 ) -> AllocationResult:
     """Account by account; the frame also has each arm's level and campaign_id.
 
     `ledgers` tell by platform what was moved already (none: nothing was). `granted`: totals in minor units that were
-    decided over a portfolio (see cycle.portfolio); the other accounts keep their own.
+    decided over a portfolio (see cycle.portfolio); the other accounts keep their own, or go to one in `totals` (in
+    major units) as far as policy's growth lets them.
     """
     frames: list[pl.DataFrame] = []
     groups: list[pl.DataFrame] = []
     summaries: list[AccountSummary] = []
     for one in inputs:
         platform, account_id = one.key
+        wanted = (totals or {}).get(one.key)
         result = allocate(
             estimates=one.estimates,
             arms=one.arms,
             policy=policy,
             ledger=ledgers.get(platform, ChangeLedger()),
+            total=None if wanted is None else float(wanted),
             held=one.held,
             minor_units={account_id: one.minor_units},
             seed=day.toordinal(),

@@ -8,17 +8,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from math import ceil
 
 import polars as pl
 
 from stakazo_pipelines import marts
 from stakazo_pipelines.allocation.allocate import account_reach
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
-from stakazo_pipelines.allocation.portfolio import Stake, plan_portfolio
+from stakazo_pipelines.allocation.portfolio import PlatformBounds, Stake, plan_portfolio
 from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, AccountKey, account_inputs, allocate_accounts
 from stakazo_pipelines.cycle.experiments import with_experiments
+from stakazo_pipelines.cycle.pacing import flight_spend, paced_totals
 from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary, portfolio_gain, summarise
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.decisions.candidate import Stop
@@ -77,6 +79,7 @@ def allocate_day(
         sandbox=sandbox,
         held=held,
         stops=stops,
+        spent=flight_spend(lake, policy, day),
     )
 
 
@@ -93,15 +96,20 @@ def allocate_portfolio(
     sandbox: bool,
     held: AbstractSet[str] = frozenset(),
     stops: Collection[Stop] = (),
+    spent: pl.DataFrame | None = None,
 ) -> PortfolioResult:
     """Like `allocate_accounts`, but the accounts share the sum of their totals, converted at `day`'s rates.
 
     An account keeps its own total where policy sets one or lets none move, where its data is not ready, its currency
     has no rate, it is imported, or a stop covers it. Money moves only among accounts of the same autonomy: a cut that
     is written at once would otherwise pay for a raise that nobody lets through. Where moving money between accounts is
-    expected to gain nothing, none moves. sandbox: as in `Policy.autonomy_of`; stops: the switches in force.
+    expected to gain nothing, none moves. sandbox: as in `Policy.autonomy_of`; stops: the switches in force. spent:
+    account days (see `cycle.pacing`) for the accounts that have a flight.
     """
     inputs = account_inputs(estimates, arms, accounts=accounts, unready=unready, held=held)
+    paced = {}
+    if spent is not None:
+        paced = paced_totals(policy, spent, day, minor_units={one.key: one.minor_units for one in inputs})
     worths, apart = _worths(inputs, policy, rates, day)
     for one in inputs:
         if why := _kept(one, policy, accounts, stops):
@@ -113,7 +121,12 @@ def allocate_portfolio(
             pool = pools.setdefault(policy.autonomy_of(*one.key, sandbox=sandbox), [])
             pool.append(_stake(one, worths[one.key], policy, ledgers.get(one.key[0], ChangeLedger())))
     step, least = policy.portfolio.account_step, policy.allocation.min_change
-    plans = [plan_portfolio(pool, account_step=step, min_change=least) for pool in pools.values()]
+    plans = [
+        plan_portfolio(
+            pool, account_step=step, min_change=least, platforms=_platform_bounds(inputs, policy, worths, pool)
+        )
+        for pool in pools.values()
+    ]
     totals = {share.name: share.total for plan in plans for share in plan.shares}
     today = {stake.name: stake.now for pool in pools.values() for stake in pool}
 
@@ -124,6 +137,7 @@ def allocate_portfolio(
             day,
             ledgers=ledgers,
             granted={one.key: granted[name] for one in inputs if (name := _name(one.key)) in granted},
+            totals={key: own.total for key, own in paced.items() if own.total is not None},
         )
 
     reason = "; ".join(sorted({plan.reason for plan in plans if plan.reason}))
@@ -137,6 +151,7 @@ def allocate_portfolio(
         imported = [one.key for one in inputs if one.key not in accounts]
         result = with_experiments(result, inputs, policy, day, ledgers=ledgers, left_out=imported)
         gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
+    apart |= {key: own.words for key, own in paced.items()}
     currency = policy.portfolio.reporting_currency
     summary = summarise(result.accounts, plans, worths, apart, currency=currency, gain=gain, reason=reason)
     return PortfolioResult(result.frame, result.accounts, summary)
@@ -197,7 +212,32 @@ def _stake(one: AccountInputs, worth: Decimal, policy: Policy, ledger: ChangeLed
         minor_units=one.minor_units,
     )
     grown = round(ledger.account_growth.get(one.key[1], 0.0) * one.minor_units)
-    return Stake(_name(one.key), reach, one.minor_units, worth, grown)
+    allowed = policy.account(*one.key).bounds
+    return Stake(
+        name=_name(one.key),
+        reach=reach,
+        units=one.minor_units,
+        worth=worth,
+        grown=grown,
+        low=ceil(allowed.min * one.minor_units),
+        high=None if allowed.max is None else int(allowed.max * one.minor_units),
+        platform=one.key[0],
+    )
+
+
+def _platform_bounds(
+    inputs: Collection[AccountInputs], policy: Policy, worths: Mapping[AccountKey, Decimal], pool: Collection[Stake]
+) -> dict[str, PlatformBounds]:
+    """Policy's bounds on platforms, with what their accounts outside the pool spend (those with a rate)."""
+    inside = {stake.name for stake in pool}
+    found: dict[str, PlatformBounds] = {}
+    for platform, allowed in policy.portfolio.platforms.items():
+        others = [
+            one for one in inputs if one.key[0] == platform and one.key in worths and _name(one.key) not in inside
+        ]
+        spent = sum(float(one.arms["budget"].sum()) * float(worths[one.key]) for one in others)
+        found[platform] = PlatformBounds(float(allowed.min), None if allowed.max is None else float(allowed.max), spent)
+    return found
 
 
 def _name(key: AccountKey) -> str:

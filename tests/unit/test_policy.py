@@ -127,3 +127,33 @@ def test_a_portfolio_setting_that_cannot_work_is_named(wrong):
 def test_an_accounts_own_total_stands_before_that_of_all():
     policy = parse_policy("allocation: {total: 50}\naccounts:\n  meta/1: {total: 100.1}\n", source="policy.yaml")
     assert (policy.total_of("meta", "1"), policy.total_of("tiktok", "1")) == (Decimal("100.1"), Decimal(50))
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        ("bounds: {min: 20, max: 10}", "min is above max; lower it by 10"),
+        ("arms: {a1: {min: 3, max: 1}}", "min is above max"),
+        ("groups: {brand: {entities: []}}", "at least 1 item"),
+        ("groups: {brand: {entities: [c1], within: all}}", "which is no group around it"),
+        ("groups: {one: {entities: [a], within: two}, two: {entities: [a], within: one}}", "no group around it"),
+        ("{flight: {first: 2026-07-02, last: 2026-07-01, total: 5}}", "before it begins"),
+        ("{flight: {first: 2026-07-06, last: 2026-07-07, total: 5, weekdays: [0, 0, 1, 1, 1, 1, 1]}}", "no day of the"),
+        ("{total: 5, flight: {first: 2026-07-01, last: 2026-07-02, total: 5}}", "are two totals"),
+    ],
+)
+def test_bounds_that_contradict_each_other_are_refused(account, words):
+    [problem] = problems(
+        f"accounts:\n  meta/1: {account}\n" if account[0] == "{" else f"accounts:\n  meta/1:\n    {account}\n"
+    )
+    assert words in problem
+
+
+def test_an_account_with_a_flight_has_no_total_of_its_own_and_shares_none():
+    policy = parse_policy(
+        "allocation: {total: 7}\naccounts:\n  meta/1: {flight: {first: 2026-07-01, last: 2026-07-31, total: 310}}\n",
+        source="policy.yaml",
+    )
+    assert policy.total_of("meta", "1") is None
+    assert not policy.shares_total("meta", "1")
+    assert policy.total_of("meta", "2") == 7

@@ -1,5 +1,6 @@
 """Totals over accounts: no more money than today, bounds kept, one price for the free, and no unit that matters."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from stakazo_pipelines.allocation.account_plan import plan_account
 from stakazo_pipelines.allocation.allocate import AccountReach
 from stakazo_pipelines.allocation.limits import Limits
-from stakazo_pipelines.allocation.portfolio import NOBODY_TO_TRADE_WITH, Stake, plan_portfolio
+from stakazo_pipelines.allocation.portfolio import NOBODY_TO_TRADE_WITH, PlatformBounds, Stake, plan_portfolio
 from stakazo_pipelines.allocation.posterior import ExpectedCurve
 from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.vocabulary import Binding
@@ -177,3 +178,29 @@ def test_a_gap_of_millions_of_the_smallest_coin_is_closed_at_once():
     units = round_to_total(np.array([1.0e9, 1.355988977e9]), lower, upper, 2_400_000_000)
     assert units.sum() == 2_400_000_000
     assert ((units >= lower) & (units <= upper)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    portfolios(), st.lists(st.sampled_from(["x", "y"]), min_size=5, max_size=5), st.floats(0.9, 1.1), st.floats(0, 3)
+)
+def test_platforms_and_accounts_stay_within_their_bounds_to_the_coin(stakes, names, share, elsewhere):
+    sums = dict.fromkeys(names, 0.0)
+    placed = []
+    for one, name in zip(stakes, names, strict=False):
+        placed.append(replace(one, platform=name, low=int(one.now * 0.97), high=int(one.now * 1.02)))
+        sums[name] += float(one.now * one.unit_worth)
+    wanted = {
+        "x": PlatformBounds(high=sums.get("x", 0.0) * share + elsewhere, elsewhere=elsewhere),
+        "y": PlatformBounds(low=sums.get("y", 0.0) * share),
+    }
+    result = plan_portfolio(placed, account_step=STEP, min_change=0.0, platforms=wanted)
+    after = dict.fromkeys(sums, 0.0)
+    for one, given_total in zip(placed, result.shares, strict=True):
+        after[one.platform] += float(given_total.total * one.unit_worth)
+        assert min(one.low, one.now) <= given_total.total <= max(one.high, one.now)
+    cent = sum(float(one.unit_worth) for one in placed)
+    if "x" in after:
+        assert after["x"] <= max(wanted["x"].high - elsewhere, sums["x"]) + cent * 1e-6
+    if "y" in after:
+        assert after["y"] >= min(wanted["y"].low, sums["y"]) - cent

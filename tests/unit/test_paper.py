@@ -1,0 +1,176 @@
+"""What a plan on paper is asked for: targets, risk, bounds and groups by name, and what other totals would earn."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+import pytest
+
+from stakazo_pipelines.commands.plan_wishes import parse_bounds, parse_risk
+from stakazo_pipelines.errors import ConfigError, InputError
+from stakazo_pipelines.paper import Wishes
+from stakazo_pipelines.paper_frontier import SHARES, paper_frontier
+from stakazo_pipelines.planning import planner
+from stakazo_pipelines.policy import Policy, RangePolicy
+
+BUDGET = 100.0
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Four ad groups of two campaigns with ROAS of about 0.5, 1, 2 and 4."""
+    rng = np.random.default_rng(0)
+    days = pl.date_range(pl.date(2026, 1, 1), pl.date(2026, 2, 9), eager=True)
+    return pl.concat(
+        pl.DataFrame(
+            {
+                "date": days,
+                "ad_group": f"g{index}",
+                "campaign": "Brand" if index < 2 else "Sale",
+                "platform": "meta",
+                "spend": BUDGET,
+                "conversions": (count := rng.poisson(10, len(days)).astype(float)),
+                "conversions_value": count * level * BUDGET / 10,
+                "budget": BUDGET,
+            }
+        )
+        for index, level in enumerate((0.5, 1.0, 2.0, 4.0))
+    )
+
+
+@pytest.fixture(scope="module")
+def made(table):
+    return planner(table, policy=Policy())
+
+
+@pytest.fixture
+def plan(made):
+    def wished(total=None, **wishes):
+        return replace(made, wishes=Wishes(**wishes)).plan(total)
+
+    return wished
+
+
+def budgets(result):
+    return dict(zip(result.frame["ad_group"], result.frame["proposed_budget"], strict=True))
+
+
+def test_without_wishes_the_plan_is_the_one_without_them(plan, made):
+    assert plan().frame.equals(made.plan().frame)
+    assert plan().groups.is_empty()
+
+
+def test_a_target_for_roas_leaves_money_unspent_and_says_how_much(plan):
+    free = plan()
+    result = plan(target_roas=2.4)
+    spent = sum(budgets(result).values())
+    assert spent < sum(budgets(free).values())
+    assert any("keeps" in note and "unspent" in note for note in result.notes)
+
+
+def test_a_target_out_of_reach_says_what_is_in_reach(plan):
+    [note] = [note for note in plan(target_roas=50).notes if "cannot be reached" in note]
+    assert "at best" in note
+    assert "lower the target by" in note
+    [note] = [note for note in plan(target_cpa=0.5).notes if "cannot be reached" in note]
+    assert "raise the target by" in note
+
+
+def test_the_last_unit_earns_what_is_asked(plan):
+    result = plan(min_marginal_roas=2.0)
+    assert result.summaries[0].shadow_price >= 2.0
+    assert sum(budgets(result).values()) < 4 * BUDGET
+
+
+def test_care_moves_no_more_money_than_expectation_does(plan):
+    careful, bold = plan(risk_quantile=0.05), plan(risk_quantile=1.0)
+    assert budgets(bold) == budgets(plan())
+    assert careful.summaries[0].expected_gain <= bold.summaries[0].expected_gain * (1 + 1e-9)
+
+
+def test_a_bound_on_an_ad_group_and_on_a_campaign_hold_and_bind(plan):
+    bounds = {"g3": RangePolicy(max=Decimal(105)), "Brand": RangePolicy(min=Decimal(190))}
+    result = plan(bounds=bounds)
+    assert budgets(result)["g3"] == 105.0
+    assert budgets(result)["g0"] + budgets(result)["g1"] == pytest.approx(190.0)
+    binding = dict(zip(result.frame["ad_group"], result.frame["binding"], strict=True))
+    assert binding["g3"] == "maximum"
+    brand = result.groups.row(by_predicate=pl.col("group") == "Brand", named=True)
+    assert brand["proposed_total"] == pytest.approx(190.0)
+    assert brand["binding"] == "minimum"
+
+
+def test_a_bound_that_today_breaks_is_told_and_not_broken_further(plan):
+    result = plan(bounds={"Brand": RangePolicy(max=Decimal(150))})
+    assert budgets(result)["g0"] + budgets(result)["g1"] <= 200.0
+    assert any("Brand spends 200.00 a day, 50.00 above its bound" in note for note in result.notes)
+
+
+def test_groups_are_told_with_their_gains(plan):
+    result = plan(group_by="campaign")
+    assert result.groups["group"].to_list() == ["Brand", "Sale"]
+    assert result.groups["proposed_total"].sum() == pytest.approx(4 * BUDGET)
+    whole = result.summaries[0].expected_gain
+    assert result.groups["expected_gain"].sum() == pytest.approx(whole, rel=1e-6)
+    assert (result.groups["expected_gain_low"] < result.groups["expected_gain_high"]).all()
+
+
+def test_more_money_earns_more_and_the_next_unit_less(made):
+    points = paper_frontier(made)
+    assert [point.total / (4 * BUDGET) for point in points] == pytest.approx(SHARES)
+    known = [point for point in points if not point.reason]
+    assert (np.diff([point.value for point in known]) > 0).all()
+    assert (np.diff([point.shadow_price for point in known]) < 0).all()
+    assert all(point.gain_low <= point.gain <= point.gain_high for point in known)
+
+
+def test_a_frontier_over_two_currencies_is_refused(table):
+    mixed = pl.concat(
+        [
+            table.with_columns(currency=pl.lit("EUR")),
+            table.with_columns(currency=pl.lit("USD"), ad_group=pl.col("ad_group") + "$"),
+        ]
+    )
+    with pytest.raises(InputError, match="one currency"):
+        paper_frontier(planner(mixed, policy=Policy()))
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"target_roas": -1.0}, "target-roas is a number above 0"),
+        ({"target_cpa": 0.0}, "target-cpa is a number above 0"),
+        ({"risk_quantile": 1.5}, "risk is `expected` or a quantile"),
+        ({"group_by": "colour"}, "campaign or platform, not by 'colour'"),
+    ],
+)
+def test_wishes_that_are_none_are_refused(wishes, words):
+    with pytest.raises(InputError, match=words):
+        Wishes(**wishes)
+
+
+def test_a_bound_on_an_unknown_name_offers_the_nearest(plan):
+    with pytest.raises(InputError, match="is it 'Brand'"):
+        plan(bounds={"Brnd": RangePolicy()})
+
+
+def test_bounds_are_read_with_either_end():
+    found = parse_bounds(["Brand=10:20.5", "a=b=:7", "x=3:"])
+    assert found == {
+        "Brand": RangePolicy(min=Decimal(10), max=Decimal("20.5")),
+        "a=b": RangePolicy(max=Decimal(7)),
+        "x": RangePolicy(min=Decimal(3)),
+    }
+
+
+@pytest.mark.parametrize("text", ["Brand", "Brand=5", "=1:2", "Brand=x:2", "Brand=5:2", "Brand=-1:2", "Brand=nan:2"])
+def test_what_is_no_bound_is_refused_by_the_option_s_name(text):
+    with pytest.raises(ConfigError, match="--bound"):
+        parse_bounds([text])
+
+
+def test_risk_is_expected_or_a_quantile():
+    assert (parse_risk(None), parse_risk("expected"), parse_risk("0.25")) == (None, 1.0, 0.25)
+    with pytest.raises(ConfigError, match="--risk 'much'"):
+        parse_risk("much")
