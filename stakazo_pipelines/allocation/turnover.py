@@ -68,13 +68,14 @@ def least_moved(curves: Curves, tree: Tree, spare: Floats) -> tuple[Floats, Pric
     )
     oneway = curves.within(np.where(way > 0, now, curves.lower), np.where(way > 0, curves.upper, now))
     filled = fill(oneway, pinned, spare - tree.whole(oneway.lower - curves.lower))
-    settled = np.exp(filled.price)  # what a raise must earn, or what a cut may lose
-    marginal, own = np.exp(curves.log_marginal(np.maximum(filled.spend, _TINY))), settled[tree.member]
     # Turning round must not pay, neither for an arm nor for a group that goes against what lies around it.
     can = np.where(way > 0, filled.spend > curves.lower, filled.spend < curves.upper)
-    turned = np.where(way > 0, own - marginal, marginal - own)[can]
-    around = settled[tree.parent]
-    opposed = np.where(ways > 0, settled - around, around - settled)[against]
+    with np.errstate(invalid="ignore", over="ignore"):  # prices are infinite where there is nothing to share out
+        settled = np.exp(filled.price)  # what a raise must earn, or what a cut may lose
+        marginal, own = np.exp(curves.log_marginal(np.maximum(filled.spend, _TINY))), settled[tree.member]
+        turned = np.where(way > 0, own - marginal, marginal - own)[can]
+        around = settled[tree.parent]
+        opposed = np.where(ways > 0, settled - around, around - settled)[against]
     missed = np.append(turned, opposed)
     move = float(np.where(np.isfinite(missed), missed, 0.0).max(initial=0.0)) / 2
     return filled.spend, Prices(np.where(ways > 0, settled - move, settled + move), move)
