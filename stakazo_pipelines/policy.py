@@ -64,7 +64,6 @@ class AllocationPolicy(_Section):
     # What each account's money must earn (allocation/targets.py): what earns less is not spent. None: all of it is.
     target_roas: Annotated[float, Field(gt=0)] | None = None  # on average
     min_marginal_roas: Annotated[float, Field(gt=0)] | None = None  # the last unit of money
-    explore: Fraction = 0.0  # share of the expected value a day that trying other budgets may cost; 0: never
 
     @model_validator(mode="after")
     def _one_aversion(self) -> "AllocationPolicy":

@@ -217,7 +217,8 @@ def _binding(limits: Limits, free: Limits, small: Flags, best: Allocation, propo
     at_lower = (best.proposed <= free.lower + _HALF) & (proposed <= free.lower + 1)
     binding = np.full(len(proposed), interior, dtype=object)
     if limits.groups is not None:  # where a unit of money is worth another sum, a group's bound keeps it
-        apart = np.abs(best.price - best.shadow_price) > _APART * np.maximum(best.price, best.shadow_price)
+        with np.errstate(invalid="ignore"):  # prices are infinite where there is nothing to share out
+            apart = np.abs(best.price - best.shadow_price) > _APART * np.maximum(best.price, best.shadow_price)
         binding = np.where(apart, Binding.GROUP, binding)
     binding = np.where(at_lower, limits.why_lower, binding)
     binding = np.where(at_upper, limits.why_upper, binding)

@@ -13,6 +13,8 @@ from stakazo_pipelines.allocation.tree import Tree
 from stakazo_pipelines.allocation.waterfill import Curves
 
 _TOUCH = 1e-10  # relative distance at which a spend lies on its bound
+_GRAIN = 1e-15  # relative to the money that is shared out: its rounding
+_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,17 @@ def _stationarity(problem: AllocationProblem, tree: Tree, spend: Floats, prices:
             np.where(spend - problem.current > -touch, dearest, cheapest),
             np.where(spend - problem.current > touch, dearest, cheapest),
         )
-    # A spend of 0 may stand for one too small for a number: its marginal is then not infinite.
-    marginal = Curves.of(problem).log_marginal(np.maximum(spend, np.finfo(np.float64).tiny))
+    # No spend is known to less than the rounding of the money that is shared out, and steep curves feel that: what
+    # counts is the marginal that far up or down. A spend of 0 may stand for one too small for a number.
+    curves, grain = Curves.of(problem), _GRAIN * max(problem.total - float(problem.lower.sum()), 0.0)
+    higher = curves.log_marginal(np.maximum(spend + grain, _TINY))
+    lower = curves.log_marginal(np.maximum(spend - grain, _TINY))
     # Relative to what a raise must earn: a cut's price may be the nothing that rounding leaves of p - move.
     unit = up[tree.member]
     with np.errstate(invalid="ignore", over="ignore"):
-        earns = np.where(np.isneginf(marginal), 0.0, np.minimum(np.exp(marginal - unit), 2.0))
-        missed = earns - np.where(np.isneginf(dearest), 0.0, np.exp(dearest - unit))
-        wasted = np.where(np.isneginf(cheapest), 0.0, np.exp(cheapest - unit)) - earns
+        gains, saves = (np.where(np.isneginf(at), 0.0, np.minimum(np.exp(at - unit), 2.0)) for at in (higher, lower))
+        missed = gains - np.where(np.isneginf(dearest), 0.0, np.exp(dearest - unit))
+        wasted = np.where(np.isneginf(cheapest), 0.0, np.exp(cheapest - unit)) - saves
     missed, wasted = np.nan_to_num(missed, nan=0.0), np.nan_to_num(wasted, nan=0.0)
     breach = np.maximum(np.where(may_rise, missed, 0.0), np.where(may_fall, wasted, 0.0))
     return float(np.where(free, breach, 0.0).max(initial=0.0))

@@ -65,7 +65,7 @@ def aimed(problem: AllocationProblem, targets: Targets, *, least: int, units: in
 def _while_the_last_unit_earns(
     problem: AllocationProblem, floor: float, least: int, units: int
 ) -> tuple[AllocationProblem, str]:
-    total = _largest(least, int(problem.total), lambda at: _at(problem, at).shadow_price * units >= floor * (1 - SLACK))
+    total = _while_worth(problem, least, int(problem.total), floor / units)
     found = replace(problem, total=float(total))
     earns = solve(found).shadow_price * units
     if total > least or earns >= floor * (1 - SLACK):
@@ -83,7 +83,7 @@ def _on_average(problem: AllocationProblem, floor: float, least: int, units: int
     asked = int(problem.total)
     if spare(asked) >= -SLACK * floor * asked / units:
         return problem, ""
-    peak = _largest(least, asked, lambda at: _at(problem, at).shadow_price * units >= floor)
+    peak = _while_worth(problem, least, asked, floor / units)
     if spare(peak) >= 0:
         total = _largest(peak, asked, lambda at: spare(at) >= 0)
         return replace(problem, total=float(total)), ""
@@ -100,11 +100,8 @@ def _best_average(problem: AllocationProblem, least: int, most: int) -> int:
     total = least or most
     ratio = _at(problem, total).value / total
 
-    def earns(at: int) -> bool:
-        return _at(problem, at).shadow_price >= ratio
-
     for _ in range(_ROUNDS):
-        tried = max(_largest(least, most, earns), 1)
+        tried = max(_while_worth(problem, least, most, ratio), 1)
         better = _at(problem, tried).value / tried
         if better <= ratio * (1 + SLACK):
             break
@@ -136,6 +133,14 @@ def _under_cost(
         f"a cost of {ceiling / units:.4g} per conversion cannot be reached within the bounds: at best "
         f"{cost / units:.4g}, which is used; raise the target by {(cost - ceiling) / units:.4g}, or allow larger cuts"
     )
+
+
+def _while_worth(problem: AllocationProblem, least: int, most: int, price: float) -> int:
+    """The largest total whose last unit earns the price. Where arms meet their bounds a total has a range of prices."""
+    total = _largest(least, most, lambda at: _at(problem, at).shadow_price >= price * (1 - SLACK))
+    if total < most and _at(problem, total + 1).value - _at(problem, total).value >= price:
+        return total + 1
+    return total
 
 
 def _at(problem: AllocationProblem, total: int) -> Allocation:

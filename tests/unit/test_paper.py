@@ -63,7 +63,7 @@ def test_without_wishes_the_plan_is_the_one_without_them(plan, made):
 
 def test_a_target_for_roas_leaves_money_unspent_and_says_how_much(plan):
     free = plan()
-    result = plan(target_roas=2.4)
+    result = plan(target_roas=2.8)
     spent = sum(budgets(result).values())
     assert spent < sum(budgets(free).values())
     assert any("keeps" in note and "unspent" in note for note in result.notes)

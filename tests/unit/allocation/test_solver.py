@@ -443,3 +443,21 @@ def test_100_000_arms_take_well_under_half_a_second():
     answer = solve(problem)
     assert time.process_time() - started < 0.5
     assert answer.gap < 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(kind="both"), st.floats(-0.3, 0.3))
+def test_a_cap_that_lets_move_only_what_must_is_solved_and_proved(problem, more):
+    """The total moves by all that the cap allows, so that nothing may be moved both ways."""
+    groups = problem.groups
+    total = problem.total * (1 + more)
+    now = sums_of(groups, problem.current)
+    wide = replace(groups, lower=np.minimum(groups.lower, now), upper=np.maximum(groups.upper, now))
+    least, most = wide.reach(problem.lower, problem.upper)
+    total = float(np.clip(total, least[-1], most[-1]))
+    one_way = replace(problem, groups=wide, total=total, max_moved=abs(total - float(problem.current.sum())))
+    answer = solve(one_way)
+    check_feasible(one_way, answer.proposed)
+    assert answer.gap < 1e-9
+    move = answer.proposed - problem.current
+    assert min(move.max(), -move.min()) <= 1e-9 * problem.total
