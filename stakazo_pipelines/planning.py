@@ -16,6 +16,7 @@ from stakazo_pipelines.allocation.report import AccountSummary
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.lift_tests import LiftTests
 from stakazo_pipelines.lifted_table import NO_TESTS, lifted_table
+from stakazo_pipelines.measurement.completeness import COMPLETE, seems_complete
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
@@ -210,7 +211,10 @@ def planner(
     estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, seed=seed)
     lifted = lifted_table(estimates, arms, aged, lift_tests, as_of=day, target=policy.measurement.target_roas)
     notes += lifted.notes
-    notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)
+    if seems_complete(aged):
+        notes.append("the last days sold as those before them, so no conversions are taken to be still to come")
+    else:
+        notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)
     columns = lifted.columns if lift_tests.tests else arms.select("arm_id")
     return Planner(lifted.estimates, arms, policy, wishes or Wishes(), step_cap, day, seed, tuple(notes), columns)
 
@@ -220,12 +224,14 @@ def estimated(
 ) -> tuple[Estimates, Population]:
     """What `plan_table` estimates from `days` and `arms` as `arms_of` gives them, and with which population.
 
-    reported: when the table was made, from which the age of its days counts: late conversions had until then to arrive.
+    reported: when the table was made, from which the age of its days counts: late conversions had until then to arrive,
+    if any come late at all.
     """
     arm_days = _aged(days, reported)
-    population = fit_population(arm_days, {}, as_of=as_of, window_days=policy.measurement.window_days, seed=seed)
+    curves = dict.fromkeys(arms["platform"].unique(), COMPLETE) if seems_complete(arm_days) else {}
+    population = fit_population(arm_days, curves, as_of=as_of, window_days=policy.measurement.window_days, seed=seed)
     found = estimate(
-        arm_days=arm_days, arms=arms, as_of=as_of, maturity={}, population=population, settings=policy.measurement
+        arm_days=arm_days, arms=arms, as_of=as_of, maturity=curves, population=population, settings=policy.measurement
     )
     return found, population
 

@@ -70,6 +70,8 @@ def _stepped(
         held=one.held,
         minor_units=one.minor_units,
     )
+    if reach.targets is not None:  # a step would spend what a target on returns leaves unspent
+        return part.with_columns(pl.lit(0.0).alias(EXPERIMENT)), summary
     decided = dict(part.select("arm_id", "proposed_budget").iter_rows())
     proposed = np.rint(np.array([decided[arm] for arm in reach.arm_ids]) * one.minor_units).astype(np.int64)
     steps = experiment_steps(

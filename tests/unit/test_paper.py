@@ -79,7 +79,9 @@ def test_a_target_out_of_reach_says_what_is_in_reach(plan):
 
 def test_the_last_unit_earns_what_is_asked(plan):
     result = plan(min_marginal_roas=2.0)
-    assert result.summaries[0].shadow_price >= 2.0
+    change = pl.col("proposed_budget") - pl.col("current_budget")
+    assert (result.frame.filter(change >= 0)["marginal_roas"] >= 2.0).all()
+    assert result.frame.filter(pl.col("marginal_roas") < 2.0).select((change < 0).all()).item()
     assert sum(budgets(result).values()) < 4 * BUDGET
 
 
