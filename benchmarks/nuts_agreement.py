@@ -82,7 +82,7 @@ def main() -> None:
     )
     own = timed("estimate", lambda: daily(fitted), costs)
     panel = build_panel(arm_days=made.arm_days, arms=arms, as_of=design.as_of, window_days=args.days, maturity={})
-    valued = fit_value(panel, Population(), Population())
+    valued = fit_value(panel, fitted, Population())
     model = full_model(panel, valued, Population(), step_days=args.step_days)
     compiled = timed("NUTS, compile", lambda: compile_model(model, keep=(*HYPER, *ARMS, *SHARED)), costs)
     trace = timed(

