@@ -1,6 +1,6 @@
 """Coverage of the intervals of ROAS over the next 7 days and of marginal ROAS, on worlds that do not follow the model.
 
-Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--first-seed 0] [--kinds log delayed] [--arms 100]
+Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--first-seed 0]
 """
 
 import argparse
@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from common.worlds import KINDS, ArmWorld
 
+from stakazo_pipelines.measurement.curves import MEASURED_MAX
 from stakazo_pipelines.measurement.estimate import estimate
 from stakazo_pipelines.measurement.maturity import learn_maturity
 from stakazo_pipelines.measurement.population import fit_population
@@ -34,7 +35,7 @@ def judge(world: ArmWorld) -> pl.DataFrame:
         settings=MeasurementPolicy(),
     )
     truth, frame = world.truth(), found.frame
-    log_value, elasticity = found.draws(DRAWS, seed=1)
+    log_value, elasticity = found.draws(DRAWS, seed=1, most=MEASURED_MAX)
     log_roas = log_value - np.log(frame["ref_spend"].to_numpy())
     log_marginal = log_roas + np.log(elasticity)
     return frame.select("arm_id", "state", "conversions", "days", "elasticity_mean", "elasticity_sd").with_columns(

@@ -9,6 +9,7 @@ import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.curves import ELASTICITY_MAX
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
@@ -75,10 +76,10 @@ class Estimates:
             raise MeasurementError(f"estimates lack {', '.join(missing)}")
         return cls(frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
 
-    def draws(self, n: int, seed: int) -> tuple[Array, Array]:
+    def draws(self, n: int, seed: int, *, most: float = ELASTICITY_MAX) -> tuple[Array, Array]:
         """`n` posterior draws of (log value per day at `ref_spend`, elasticity), each n x arms, finite everywhere.
 
-        An arm without any reported value draws a value of e^-50 of its reference spend.
+        Elasticities end at `most`: by default where curves stay concave, at `MEASURED_MAX` for marginal ROAS. An arm without any reported value draws a value of e^-50 of its reference spend.
         """
         rng = np.random.default_rng(seed)
         frame = self.frame
@@ -92,6 +93,7 @@ class Estimates:
             corr * first + np.sqrt(1.0 - corr**2) * second,
             frame["elasticity_mean"].to_numpy(),
             frame["elasticity_sd"].to_numpy(),
+            most,
         )
         if "log_value_skew" in frame.columns:
             first = skewed(first, frame["log_value_skew"].fill_null(0.0).to_numpy())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray
+from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray, sum_by
 from stakazo_pipelines.measurement.counts import absorb, tally
 
 _MAX_ETA = 30.0
@@ -206,8 +206,8 @@ def _shared_day(
         mu = expected * np.exp(at)[account]
         information = mu / (1.0 + relative * mu)
         score = (count - mu) / (1.0 + relative * mu)
-        information_sum = np.bincount(account, information, accounts)
-        score_sum = np.bincount(account, score, accounts)
+        information_sum = sum_by(account, information, accounts)
+        score_sum = sum_by(account, score, accounts)
         precision = 1.0 / prior_variance + information_sum
         change = (score_sum - (effect - prior_mean) / prior_variance) / precision
         effect = at + np.clip(change, -1.0, 1.0)
@@ -218,7 +218,7 @@ def _shared_day(
     # averaged over the effect as the others show it: take that out, arm by arm, before averaging over all at once.
     apart = _log_average(score, information, mean_without - at[account], 1.0 / rest)
     together = _log_average(score_sum, information_sum, prior_mean - at, prior_variance)
-    log_predictive = together - np.bincount(account, apart, accounts)
+    log_predictive = together - sum_by(account, apart, accounts)
     shrink = (1.0 - 1.0 / (precision * prior_variance)) / prior_variance
     shared += gain * ((effect - prior_mean) / prior_variance)[:, None]
     shared_cov -= gain[:, :, None] * gain[:, None, :] * shrink[:, None, None]

@@ -186,7 +186,11 @@ class _TreeFit:
 def _fit_tree(
     tree: Tree, mean: Array, precision: Array, prior: _TreePrior, covariates: Array | None = None
 ) -> _TreeFit:
-    """Posterior mode of spreads and slopes (none without covariates), and the root's posterior under them."""
+    """Spreads and slopes (none without covariates) at their mode, and the root's posterior under them.
+
+    A spread is the root of its variance's posterior mean, log-normal around the mode: what few arms leave open has to
+    widen the intervals.
+    """
     levels = len(prior.sds)
     shifts = np.zeros((len(mean), 2)) if covariates is None else covariates
     centre = np.concatenate([np.log(prior.sds), prior.slopes])
@@ -205,9 +209,16 @@ def _fit_tree(
     up, point = send(found.x), centre + found.x * scale
     total = float(up.precision[-1].sum()) + 1.0 / prior.root[1]
     weighted = float(up.weighted[-1].sum()) + prior.root[0] / prior.root[1]
-    arm, campaign, objective, account, platform = np.exp(point[:levels]).tolist()
+    spread = prior.spread**2 / np.maximum(_bends(loss, found.x, levels), 1.0)
+    arm, campaign, objective, account, platform = np.exp(point[:levels] + spread).tolist()
     first, second = point[levels:].tolist()
     return _TreeFit((arm, campaign, objective, account, platform), (first, second), weighted / total, 1.0 / total)
+
+
+def _bends(loss: Callable[[Array], float], at: Array, count: int) -> Array:
+    """Second derivatives of `loss` along its first `count` directions."""
+    steps = _CURVATURE_STEP * np.eye(len(at))[:count]
+    return np.array([loss(at + step) + loss(at - step) - 2 * loss(at) for step in steps]) / _CURVATURE_STEP**2
 
 
 def _pack(population: Population) -> Array:
