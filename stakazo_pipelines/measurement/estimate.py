@@ -79,7 +79,8 @@ class Estimates:
     def draws(self, n: int, seed: int, *, most: float = ELASTICITY_MAX) -> tuple[Array, Array]:
         """`n` posterior draws of (log value per day at `ref_spend`, elasticity), each n x arms, finite everywhere.
 
-        Elasticities end at `most`: by default where curves stay concave, at `MEASURED_MAX` for marginal ROAS. An arm without any reported value draws a value of e^-50 of its reference spend.
+        Elasticities end at `most`: by default where curves stay concave, at `MEASURED_MAX` for marginal ROAS. An arm
+        without any reported value draws a value of e^-50 of its reference spend.
         """
         rng = np.random.default_rng(seed)
         frame = self.frame
