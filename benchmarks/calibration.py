@@ -50,6 +50,7 @@ def judge(world: ArmWorld) -> pl.DataFrame:
         true_elasticity=pl.Series(truth.marginal / truth.roas),
         width=np.log(frame["roas_high"].to_numpy() / frame["roas_low"].to_numpy()),
         drift=pl.lit(population.drift_sd),
+        hazard=pl.lit(population.jump_hazard),
     )
 
 

@@ -1,4 +1,4 @@
-"""Six kinds of simulated advertising worlds that do not follow the estimator's model, small and fast, in pure numpy.
+"""Seven kinds of simulated advertising worlds that do not follow the estimator's model, small and fast, in pure numpy.
 
 Everything that budgets cannot change (drift, seasons, shocks, fatigue) is drawn beforehand, so that the truth of the
 coming days, and of any other budgets, is known exactly. `ArmWorld.advance` plays a day at given budgets.
@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-KINDS = ("hill with carry-over", "log", "s-shaped", "seasonal", "fatiguing", "delayed")
+KINDS = ("hill with carry-over", "log", "s-shaped", "seasonal", "fatiguing", "delayed", "jumping")
 START = date(2026, 1, 5)  # a Monday
 HORIZON = 7
 AGES = 29  # days of age after which nothing arrives any more
@@ -105,6 +105,10 @@ class ArmWorld:
             log = log + swing[:, self.account] * rng.uniform(0.5, 1.5, arms) + own[step % 7]
         if self.kind == "fatiguing":
             log = log + self._fatigue(rng)
+        if self.kind == "jumping":
+            # Edits and outages: once in six weeks an arm's level becomes another one.
+            jumped = rng.random((days, arms)) < 1 / 42
+            log = log + np.cumsum(np.where(jumped, rng.normal(0, 0.5, (days, arms)), 0.0), axis=0)
         return np.asarray(np.exp(log))
 
     def _fatigue(self, rng: np.random.Generator) -> np.ndarray:

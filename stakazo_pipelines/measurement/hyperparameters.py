@@ -33,6 +33,8 @@ class Population:
     level_sds: Sds = (0.35, 0.2, 0.15, 0.3, 0.2)
     value_sds: Sds = (0.15, 0.1, 0.1, 0.3, 0.2)
     drift_sd: float = 0.03  # of an arm's log rate, per square root of a day
+    jump_hazard: float = 0.01  # chance a day that an arm's level jumps (edits, outages)
+    jump_sd: float = 0.5  # of a jump's log
     trend: float = 0.0  # mean change of log rate per day
     trend_sd: float = 0.004  # how well the trend is known
     dispersion: float = 0.1  # negative-binomial: variance = mu + dispersion x mu^2
@@ -53,6 +55,7 @@ class Population:
             raise MeasurementError("a population needs finite numbers, five deviations a tree and two slopes each")
         positive = (
             self.drift_sd,
+            self.jump_sd,
             self.trend_sd,
             self.dispersion,
             self.shock_sd,
@@ -61,8 +64,11 @@ class Population:
             self.memory_days,
             *sds,
         )
-        if min(positive) <= 0 or not (0 <= self.shock_persistence < 1 and 0 <= self.carry_over < 1):
-            raise MeasurementError("a population's deviations are above 0, its persistence and carry-over in [0, 1)")
+        chances = (self.shock_persistence, self.carry_over, self.jump_hazard)
+        if min(positive) <= 0 or min(chances) < 0 or max(chances) >= 1:
+            raise MeasurementError(
+                "a population's deviations are above 0, its persistence, carry-over and jump hazard in [0, 1)"
+            )
 
     def to_json(self) -> dict[str, object]:
         """Plain numbers, lists and strings."""

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
+from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray, sum_by
 from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Series
 from stakazo_pipelines.measurement.maturity import MaturityCurve, maturity_of
@@ -33,6 +33,7 @@ class Panel:
     log_rate: Array  # per arm: log conversions per money of its account
     log_size: Array  # per arm: log reference spend over its account's geometric mean
     unit_value: Array  # per arm: mean value per conversion of its account; NaN when no value was ever reported
+    edited: BoolArray  # days x arms: the day of a known edit
     days: int
 
 
@@ -64,7 +65,8 @@ def build_panel(
     """Dense arrays over the last `window_days` up to `as_of`, for the arms in `arms` and any other with delivery there.
 
     What works on a day is `carry_over` of what worked the day before and the rest of the day's own spend.
-    Rows without spend say nothing about returns and are left out. Raises MeasurementError on impossible input.
+    Rows without spend say nothing about returns and are left out. `arms` may have `changed_on`, the day of an arm's
+    last edit. Raises MeasurementError on impossible input.
     """
     check_days(arm_days)
     first = as_of - timedelta(days=window_days - 1)
@@ -114,7 +116,20 @@ def build_panel(
     log_spend = np.log(ref_spend)
     count = sum_by(unit, np.ones(len(unit)), series.accounts)
     log_size = log_spend - (sum_by(unit, log_spend, series.accounts) / np.maximum(count, 1.0))[unit]
-    return Panel(table, rows, series, tree, ref_spend, log_rate, log_size, unit_value, window_days)
+    edited = _edits(arms, table, first, shape)
+    return Panel(table, rows, series, tree, ref_spend, log_rate, log_size, unit_value, edited, window_days)
+
+
+def _edits(arms: pl.DataFrame, table: pl.DataFrame, first: date, shape: tuple[int, int]) -> BoolArray:
+    """Where `arms.changed_on`, if there is such a column, falls into the window."""
+    edited = np.zeros(shape, dtype=np.bool_)
+    if "changed_on" in arms.columns:
+        day = table.join(arms.select("arm_id", "changed_on"), on="arm_id", how="left", maintain_order="left").select(
+            (pl.col("changed_on") - first).dt.total_days().fill_null(-1)
+        )["changed_on"]
+        inside = np.flatnonzero(day.is_between(0, shape[0] - 1).to_numpy())
+        edited[day.to_numpy()[inside], inside] = True
+    return edited
 
 
 def _dense(shape: tuple[int, int], day: IntArray, arm: IntArray, values: Array) -> Array:
