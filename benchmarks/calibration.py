@@ -22,13 +22,17 @@ DRAWS = 4000
 FEW = 10  # conversions
 
 
-def judge(world: ArmWorld) -> pl.DataFrame:
-    """Per arm: place of the truth among the posterior draws, and inside the published interval or not."""
+def judge(world: ArmWorld, *, edits: bool = False) -> pl.DataFrame:
+    """Per arm: place of the truth among the posterior draws, and inside the published interval or not.
+
+    `edits` tells the estimator when an arm was last edited, in the worlds where that makes its level jump.
+    """
     days, maturity = world.arm_days(), learn_maturity(world.vintages())
+    arms = world.arms_frame()
     population = fit_population(days, maturity, as_of=world.as_of, seed=1)
     found = estimate(
         arm_days=days,
-        arms=world.arms_frame(),
+        arms=arms if edits else arms.drop("changed_on"),
         as_of=world.as_of,
         maturity=maturity,
         population=population,
@@ -87,12 +91,13 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--arms", type=int, default=100)
     parser.add_argument("--history", type=int, default=70)
+    parser.add_argument("--edits", action="store_true", help="tell the days of edits where levels jump")
     parser.add_argument("--save", help="parquet file for the judged arms")
     asked = parser.parse_args()
     start, frames = time.process_time(), []
     for kind in asked.kinds:
         for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
-            frames.append(judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history)))
+            frames.append(judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history), edits=asked.edits))
             print(f"{kind}, seed {seed}: {time.process_time() - start:.0f} s", file=sys.stderr)
     judged = pl.concat(frames)
     table(judged, asked.kinds)

@@ -90,6 +90,7 @@ class ArmWorld:
         """Days x arms: what multiplies every arm's response, whatever is spent."""
         days, arms = self._days, self.arms
         step = np.arange(days)
+        self._edited = np.zeros((days, arms), dtype=bool)
         level = np.cumsum(rng.normal(0, 0.02, (days, arms)), axis=0)
         shock = np.zeros((days, 2))
         for day in range(1, days):
@@ -107,8 +108,8 @@ class ArmWorld:
             log = log + self._fatigue(rng)
         if self.kind == "jumping":
             # Edits and outages: once in six weeks an arm's level becomes another one.
-            jumped = rng.random((days, arms)) < 1 / 42
-            log = log + np.cumsum(np.where(jumped, rng.normal(0, 0.5, (days, arms)), 0.0), axis=0)
+            self._edited = rng.random((days, arms)) < 1 / 42
+            log = log + np.cumsum(np.where(self._edited, rng.normal(0, 0.5, (days, arms)), 0.0), axis=0)
         return np.asarray(np.exp(log))
 
     def _fatigue(self, rng: np.random.Generator) -> np.ndarray:
@@ -180,8 +181,17 @@ class ArmWorld:
         )
 
     def arms_frame(self) -> pl.DataFrame:
-        """Keys and today's budget."""
-        return self._keys().with_columns(pl.Series("budget", self.budget)).filter(pl.Series(self._started))
+        """Keys, today's budget and, where levels jump, the day of the last edit."""
+        back = np.argmax(self._edited[self.day - 1 :: -1], axis=0)
+        edited = self._edited[: self.day].any(axis=0)
+        changed = [
+            self.as_of - timedelta(days=int(n) + 1) if any_ else None for n, any_ in zip(back, edited, strict=True)
+        ]
+        return (
+            self._keys()
+            .with_columns(pl.Series("budget", self.budget), pl.Series("changed_on", changed, dtype=pl.Date))
+            .filter(pl.Series(self._started))
+        )
 
     def vintages(self, watched: int = 42) -> pl.DataFrame:
         """What a daily run that re-reads `VINTAGE_AGES` has seen for `watched` days: by account, objective, age."""

@@ -133,9 +133,7 @@ def test_steady_counts_have_no_jump() -> None:
     hazard=st.floats(0, 0.5),
 )
 @settings(max_examples=50, deadline=None)
-def test_chances_are_chances_and_the_first_day_has_none(
-    count: np.ndarray, exposure: np.ndarray, hazard: float
-) -> None:
+def test_chances_are_chances_and_the_first_day_has_none(count: np.ndarray, exposure: np.ndarray, hazard: float) -> None:
     chances = jump_chances(Trace(count, exposure), hazard=hazard, jump_sd=0.5, drift_sd=0.02)
     assert np.all((chances >= 0) & (chances <= 1))
     assert np.all(chances[0] == 0)
