@@ -123,7 +123,6 @@ def estimate(
         as_of=as_of,
         window_days=settings.window_days,
         maturity=maturity,
-        carry_over=population.carry_over,
     )
     fit = run_passes(panel, population)
     evidence = _evidence(panel, as_of, population.memory_days, fit.jumps)

@@ -27,7 +27,6 @@ class Population:
     # earns more per money, and who spends less, has more room left.
     elasticity_slopes: Slopes = (0.1, -0.05)
     elasticity_sds: Sds = (0.15, 0.07, 0.05, 0.05, 0.05)
-    carry_over: float = 0.0  # of what worked on a day, the share that still works on the next
     # Change of log rate per log of an arm's value per conversion (dear goods sell less often), and of its size.
     level_slopes: Slopes = (-0.5, -0.1)
     level_sds: Sds = (0.35, 0.2, 0.15, 0.3, 0.2)
@@ -64,11 +63,9 @@ class Population:
             self.memory_days,
             *sds,
         )
-        chances = (self.shock_persistence, self.carry_over, self.jump_hazard)
+        chances = (self.shock_persistence, self.jump_hazard)
         if min(positive) <= 0 or min(chances) < 0 or max(chances) >= 1:
-            raise MeasurementError(
-                "a population's deviations are above 0, its persistence, carry-over and jump hazard in [0, 1)"
-            )
+            raise MeasurementError("a population's deviations are above 0, its persistence and jump hazard in [0, 1)")
 
     def to_json(self) -> dict[str, object]:
         """Plain numbers, lists and strings."""

@@ -60,11 +60,9 @@ def build_panel(
     as_of: date,
     window_days: int,
     maturity: Mapping[str, MaturityCurve],
-    carry_over: float = 0.0,
 ) -> Panel:
     """Dense arrays over the last `window_days` up to `as_of`, for the arms in `arms` and any other with delivery there.
 
-    What works on a day is `carry_over` of what worked the day before and the rest of the day's own spend.
     Rows without spend say nothing about returns and are left out. `arms` may have `changed_on`, the day of an arm's
     last edit. Raises MeasurementError on impossible input.
     """
@@ -97,10 +95,7 @@ def build_panel(
     counted = rows["conversions"].is_not_null().to_numpy()
     observed = np.zeros(shape, dtype=np.bool_)
     observed[day, arm] = counted
-    works = rows["spend"].to_numpy()
-    if carry_over > 0:
-        works = _carried(_dense(shape, day, arm, works), carry_over)[day, arm]
-    ratio = np.clip(np.log(works / ref_spend[arm]), -MAX_LOG_RATIO, MAX_LOG_RATIO)
+    ratio = np.clip(np.log(rows["spend"].to_numpy() / ref_spend[arm]), -MAX_LOG_RATIO, MAX_LOG_RATIO)
     known = np.log(ref_spend[arm]) + log_rate[arm] + np.log(share) - CURVATURE * ratio**2 / 2
     series = Series(
         count=_dense(shape, day, arm, rows["conversions"].fill_null(0.0).to_numpy()),
@@ -136,15 +131,6 @@ def _dense(shape: tuple[int, int], day: IntArray, arm: IntArray, values: Array) 
     grid = np.zeros(shape)
     grid[day, arm] = values
     return grid
-
-
-def _carried(spend: Array, carry_over: float) -> Array:
-    """Days x arms of spend to what works on each day, in place; an arm starts with its first day's spend."""
-    stock = np.zeros(spend.shape[1])
-    for day in spend:
-        stock = np.where(stock > 0, carry_over * stock + (1.0 - carry_over) * day, day)
-        day[:] = stock
-    return spend
 
 
 def _arm_table(used: pl.DataFrame, arms: pl.DataFrame) -> pl.DataFrame:

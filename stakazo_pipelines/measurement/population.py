@@ -18,7 +18,7 @@ from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slope
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import ARM_COLUMNS, Panel, build_panel
 from stakazo_pipelines.measurement.pooling import Tree, Upward, send_up
-from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, dynamics_of, run_passes
+from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, run_passes
 from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_variation
 
 __all__ = ["Population", "fit_population", "subsample"]
@@ -32,8 +32,6 @@ _DRIFT, _TREND, _SHOCK = 0, 1, 3  # places in DYNAMICS_SPREAD
 # Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit
 # persistence, log weekday.
 DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
-_CARRY_OVERS = (0.0, 0.15, 0.3, 0.45, 0.6)
-_CARRY_OVER_MEAN = 0.15
 SDS_SPREAD = 0.6  # of log standard deviations in the trees
 ELASTICITY_SDS_SPREAD = 0.5
 LEVEL_SLOPES_SD = (0.5, 0.2)
@@ -64,7 +62,7 @@ def fit_population(
     if not bool((known["spend"] > 0).any()):
         return population
 
-    def panel_of(most: int, carry_over: float) -> Panel:
+    def panel_of(most: int) -> Panel:
         chosen = known.filter(pl.col("arm_id").is_in(subsample(known, most, seed).implode()))
         return build_panel(
             arm_days=chosen,
@@ -72,14 +70,11 @@ def fit_population(
             as_of=until,
             window_days=window_days,
             maturity=maturity,
-            carry_over=carry_over,
         )
 
     defaults = prior or Population()
-    population = fit_value(panel_of(max_arms, 0.0), population, defaults)
-    population = fit_carry_over(lambda share: panel_of(max_arms, share), population, defaults)
-    wide = panel_of(max_pooled_arms, population.carry_over)
-    narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms, population.carry_over)
+    wide = panel_of(max_pooled_arms)
+    narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms)
     population = fit_value(wide, population, defaults)
     for _ in range(_ROUNDS):
         population = _fit_spreads(wide, population, defaults)
@@ -114,26 +109,6 @@ def fit_value(panel: Panel, population: Population, defaults: Population) -> Pop
         _TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
     )
     return replace(population, value_cv=cv, value_sds=found.sds)
-
-
-def fit_carry_over(panel_of: Callable[[float], Panel], population: Population, defaults: Population) -> Population:
-    """Posterior mean of the carry-over on a grid, each share judged with spreads and elasticities of its own.
-
-    Spend that works on later days too makes a day's own spend look weak: elasticities come out too low without it.
-    """
-    shares = np.asarray(_CARRY_OVERS)
-    scores = []
-    for share in _CARRY_OVERS:
-        panel = panel_of(share)
-        fitted = _fit_spreads(panel, population, defaults)
-        fit = run_passes(panel, fitted)
-        dynamics = dynamics_of(fitted, len(panel.arms), panel.series.accounts)
-        filtered = run_filter(panel.series, dynamics, fit.prior)
-        scores.append(float(filtered.arm_log_predictive.sum() + filtered.account_log_predictive.sum()))
-    # Carry-over is common and seldom long: an exponential prior.
-    weight = np.asarray(scores) - shares / _CARRY_OVER_MEAN
-    weight = np.exp(weight - weight.max())
-    return replace(population, carry_over=float(weight @ shares / weight.sum()))
 
 
 def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
