@@ -123,6 +123,7 @@ def estimate(
         as_of=as_of,
         window_days=settings.window_days,
         maturity=maturity,
+        value_memory_days=population.value_memory_days,
     )
     fit = run_passes(panel, population)
     evidence = _evidence(panel, as_of, population.memory_days, fit.jumps)

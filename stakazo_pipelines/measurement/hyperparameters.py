@@ -41,7 +41,8 @@ class Population:
     shock_persistence: float = 0.5  # of the shock, from one day to the next
     weekday_sd: float = 0.15
     value_cv: float = 0.8  # coefficient of variation of the value of one conversion
-    memory_days: float = 28.0  # half-life of what counts as evidence and of the mean value per conversion
+    value_memory_days: float = 28.0  # half-life of what past values per conversion say of the coming ones
+    memory_days: float = 28.0  # half-life of what counts as evidence
     arms: int = 0  # that it was learned from
     source: str = "prior"  # prior | empirical_bayes | nuts
 
@@ -61,6 +62,7 @@ class Population:
             self.weekday_sd,
             self.value_cv,
             self.memory_days,
+            self.value_memory_days,
             *sds,
         )
         chances = (self.shock_persistence, self.jump_hazard)

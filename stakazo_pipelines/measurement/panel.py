@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import inf
 
 import numpy as np
 import polars as pl
@@ -32,7 +33,7 @@ class Panel:
     ref_spend: Array
     log_rate: Array  # per arm: log conversions per money of its account
     log_size: Array  # per arm: log reference spend over its account's geometric mean
-    unit_value: Array  # per arm: mean value per conversion of its account; NaN when no value was ever reported
+    unit_value: Array  # per arm: recent mean value per conversion of its account; NaN when no value was ever reported
     edited: BoolArray  # days x arms: the day of a known edit
     days: int
 
@@ -60,11 +61,13 @@ def build_panel(
     as_of: date,
     window_days: int,
     maturity: Mapping[str, MaturityCurve],
+    value_memory_days: float = inf,
 ) -> Panel:
     """Dense arrays over the last `window_days` up to `as_of`, for the arms in `arms` and any other with delivery there.
 
     Rows without spend say nothing about returns and are left out. `arms` may have `changed_on`, the day of an arm's
-    last edit. Raises MeasurementError on impossible input.
+    last edit. Values per conversion are averaged with a half-life of `value_memory_days`. Raises MeasurementError on
+    impossible input.
     """
     check_days(arm_days)
     first = as_of - timedelta(days=window_days - 1)
@@ -89,7 +92,8 @@ def build_panel(
     rows = rows.with_columns(pl.Series("share", share), pl.Series("share_variance", share_variance)).drop("platform")
     ref_spend = _reference(rows, table, window_days)
     unit = table["unit"].to_numpy()
-    log_rate, unit_value = _references(rows, table)
+    fresh = 0.5 ** ((window_days - 1 - rows["day"].to_numpy()) / value_memory_days)
+    log_rate, unit_value = _references(rows, table, fresh)
     arm, day = rows["arm"].to_numpy(), rows["day"].to_numpy()
     shape = (window_days, len(table))
     counted = rows["conversions"].is_not_null().to_numpy()
@@ -189,8 +193,8 @@ def _reference(rows: pl.DataFrame, table: pl.DataFrame, window_days: int) -> Arr
     return np.asarray(np.exp(np.where(np.isnan(own), typical, own)), dtype=np.float64)
 
 
-def _references(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[Array, Array]:
-    """Per arm, of its account: log mature conversions per money, and mean value per conversion.
+def _references(rows: pl.DataFrame, table: pl.DataFrame, fresh: Array) -> tuple[Array, Array]:
+    """Per arm, of its account: log mature conversions per money, and mean value per conversion, rows weighted `fresh`.
 
     An account that never converted takes the value of its currency; one without spend takes the pooled return of all
     accounts as its rate (its value then being 1 per conversion: only the product has a meaning across currencies).
@@ -202,8 +206,8 @@ def _references(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[Array, Array]:
     told = rows["conversions"].is_not_null().to_numpy()
     conversions = sum_by(of_row, counts, units)
     exposure = sum_by(of_row, rows["spend"].to_numpy() * rows["share"].to_numpy() * told, units)
-    value = sum_by(of_row, rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
-    valued = sum_by(of_row, counts * rows["value"].is_not_null().to_numpy(), units)
+    value = sum_by(of_row, fresh * rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
+    valued = sum_by(of_row, fresh * counts * rows["value"].is_not_null().to_numpy(), units)
     known = (value > 0) & (valued > LEAST_CONVERSIONS)
     unit_value = np.where(known, value / np.where(known, valued, 1.0), np.nan)
     rate = np.where(exposure > 0, (conversions + 0.5) / np.where(exposure > 0, exposure, 1.0), np.nan)

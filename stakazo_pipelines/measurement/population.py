@@ -19,7 +19,7 @@ from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import ARM_COLUMNS, Panel, build_panel
 from stakazo_pipelines.measurement.pooling import Tree, Upward, send_up
 from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, run_passes
-from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_variation
+from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_memory, value_variation
 
 __all__ = ["Population", "fit_population", "subsample"]
 
@@ -74,6 +74,9 @@ def fit_population(
 
     defaults = prior or Population()
     wide = panel_of(max_pooled_arms)
+    cv = value_variation(wide) or defaults.value_cv
+    memory = value_memory(wide, value_cv=cv, default=defaults.value_memory_days)
+    population = replace(population, value_memory_days=memory)
     narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms)
     population = fit_value(wide, population, defaults)
     for _ in range(_ROUNDS):
@@ -101,7 +104,7 @@ def arms_of(arm_days: pl.DataFrame) -> pl.DataFrame:
 def fit_value(panel: Panel, population: Population, defaults: Population) -> Population:
     variation = value_variation(panel)
     cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
-    evidence = value_evidence(panel, memory_days=population.memory_days)
+    evidence = value_evidence(panel, memory_days=population.value_memory_days)
     found = _fit_tree(
         panel.tree,
         evidence.log_mean(cv),
