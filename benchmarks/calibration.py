@@ -1,6 +1,6 @@
 """Coverage of the intervals of ROAS over the next 7 days and of marginal ROAS, on worlds that do not follow the model.
 
-Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--first-seed 0] [--kinds log] [--arms 100]
+Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--first-seed 0]
 """
 
 import argparse
@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from common.worlds import KINDS, ArmWorld
 
+from stakazo_pipelines.measurement.curves import MEASURED_MAX
 from stakazo_pipelines.measurement.estimate import estimate
 from stakazo_pipelines.measurement.maturity import learn_maturity
 from stakazo_pipelines.measurement.population import fit_population
@@ -21,20 +22,24 @@ DRAWS = 4000
 FEW = 10  # conversions
 
 
-def judge(world: ArmWorld) -> pl.DataFrame:
-    """Per arm: place of the truth among the posterior draws, and inside the published interval or not."""
+def judge(world: ArmWorld, *, edits: bool = False) -> pl.DataFrame:
+    """Per arm: place of the truth among the posterior draws, and inside the published interval or not.
+
+    `edits` tells the estimator when an arm was last edited, in the worlds where that makes its level jump.
+    """
     days, maturity = world.arm_days(), learn_maturity(world.vintages())
+    arms = world.arms_frame()
     population = fit_population(days, maturity, as_of=world.as_of, seed=1)
     found = estimate(
         arm_days=days,
-        arms=world.arms_frame(),
+        arms=arms if edits else arms.drop("changed_on"),
         as_of=world.as_of,
         maturity=maturity,
         population=population,
         settings=MeasurementPolicy(),
     )
     truth, frame = world.truth(), found.frame
-    log_value, elasticity = found.draws(DRAWS, seed=1)
+    log_value, elasticity = found.draws(DRAWS, seed=1, most=MEASURED_MAX)
     log_roas = log_value - np.log(frame["ref_spend"].to_numpy())
     log_marginal = log_roas + np.log(elasticity)
     return frame.select("arm_id", "state", "conversions", "days", "elasticity_mean", "elasticity_sd").with_columns(
@@ -49,6 +54,7 @@ def judge(world: ArmWorld) -> pl.DataFrame:
         true_elasticity=pl.Series(truth.marginal / truth.roas),
         width=np.log(frame["roas_high"].to_numpy() / frame["roas_low"].to_numpy()),
         drift=pl.lit(population.drift_sd),
+        hazard=pl.lit(population.jump_hazard),
     )
 
 
@@ -85,12 +91,13 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--arms", type=int, default=100)
     parser.add_argument("--history", type=int, default=70)
+    parser.add_argument("--edits", action="store_true", help="tell the days of edits where levels jump")
     parser.add_argument("--save", help="parquet file for the judged arms")
     asked = parser.parse_args()
     start, frames = time.process_time(), []
     for kind in asked.kinds:
         for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
-            frames.append(judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history)))
+            frames.append(judge(ArmWorld(kind, seed, arms=asked.arms, history=asked.history), edits=asked.edits))
             print(f"{kind}, seed {seed}: {time.process_time() - start:.0f} s", file=sys.stderr)
     judged = pl.concat(frames)
     table(judged, asked.kinds)

@@ -1,4 +1,4 @@
-"""Six kinds of simulated advertising worlds that do not follow the estimator's model, small and fast, in pure numpy.
+"""Seven kinds of simulated advertising worlds that do not follow the estimator's model, small and fast, in pure numpy.
 
 Everything that budgets cannot change (drift, seasons, shocks, fatigue) is drawn beforehand, so that the truth of the
 coming days, and of any other budgets, is known exactly. `ArmWorld.advance` plays a day at given budgets.
@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-KINDS = ("hill with carry-over", "log", "s-shaped", "seasonal", "fatiguing", "delayed")
+KINDS = ("hill with carry-over", "log", "s-shaped", "seasonal", "fatiguing", "delayed", "jumping")
 START = date(2026, 1, 5)  # a Monday
 HORIZON = 7
 AGES = 29  # days of age after which nothing arrives any more
@@ -90,6 +90,7 @@ class ArmWorld:
         """Days x arms: what multiplies every arm's response, whatever is spent."""
         days, arms = self._days, self.arms
         step = np.arange(days)
+        self._edited = np.zeros((days, arms), dtype=bool)
         level = np.cumsum(rng.normal(0, 0.02, (days, arms)), axis=0)
         shock = np.zeros((days, 2))
         for day in range(1, days):
@@ -105,6 +106,10 @@ class ArmWorld:
             log = log + swing[:, self.account] * rng.uniform(0.5, 1.5, arms) + own[step % 7]
         if self.kind == "fatiguing":
             log = log + self._fatigue(rng)
+        if self.kind == "jumping":
+            # Edits and outages: once in six weeks an arm's level becomes another one.
+            self._edited = rng.random((days, arms)) < 1 / 42
+            log = log + np.cumsum(np.where(self._edited, rng.normal(0, 0.5, (days, arms)), 0.0), axis=0)
         return np.asarray(np.exp(log))
 
     def _fatigue(self, rng: np.random.Generator) -> np.ndarray:
@@ -181,8 +186,17 @@ class ArmWorld:
         )
 
     def arms_frame(self) -> pl.DataFrame:
-        """Keys and today's budget."""
-        return self._keys().with_columns(pl.Series("budget", self.budget)).filter(pl.Series(self._started))
+        """Keys, today's budget and, where levels jump, the day of the last edit."""
+        back = np.argmax(self._edited[self.day - 1 :: -1], axis=0)
+        edited = self._edited[: self.day].any(axis=0)
+        changed = [
+            self.as_of - timedelta(days=int(n) + 1) if any_ else None for n, any_ in zip(back, edited, strict=True)
+        ]
+        return (
+            self._keys()
+            .with_columns(pl.Series("budget", self.budget), pl.Series("changed_on", changed, dtype=pl.Date))
+            .filter(pl.Series(self._started))
+        )
 
     def vintages(self, watched: int = 42) -> pl.DataFrame:
         """What a daily run that re-reads `VINTAGE_AGES` has seen for `watched` days: by account, objective, age."""

@@ -9,6 +9,9 @@ from stakazo_pipelines.measurement.arrays import Array
 
 ELASTICITY_MIN = 0.02
 ELASTICITY_MAX = 0.98
+# Below the bend of an S-shaped curve the next unit earns more than the last: told in marginal ROAS, while curves to
+# spend along stay concave (ELASTICITY_MAX).
+MEASURED_MAX = 1.8
 # How fast elasticity falls per log of spend. On a saturating curve s / (s + c) it falls by e (1 - e): 0.21 to 0.25 for
 # elasticities of 0.3 to 0.7. Held fixed, since budgets rarely move far enough for one arm to tell.
 CURVATURE = 0.2

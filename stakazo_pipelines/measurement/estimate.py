@@ -9,10 +9,11 @@ import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.curves import ELASTICITY_MAX
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
-from stakazo_pipelines.measurement.posterior import ArmPosterior, arm_posterior, at_spend
+from stakazo_pipelines.measurement.posterior import ArmPosterior, ahead, at_spend, run_passes
 from stakazo_pipelines.measurement.returns import returns_at, skewed, truncated_elasticity
 from stakazo_pipelines.policy import MeasurementPolicy
 from stakazo_pipelines.vocabulary import ArmState
@@ -75,10 +76,11 @@ class Estimates:
             raise MeasurementError(f"estimates lack {', '.join(missing)}")
         return cls(frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()))
 
-    def draws(self, n: int, seed: int) -> tuple[Array, Array]:
+    def draws(self, n: int, seed: int, *, most: float = ELASTICITY_MAX) -> tuple[Array, Array]:
         """`n` posterior draws of (log value per day at `ref_spend`, elasticity), each n x arms, finite everywhere.
 
-        An arm without any reported value draws a value of e^-50 of its reference spend.
+        Elasticities end at `most`: by default where curves stay concave, at `MEASURED_MAX` for marginal ROAS. An arm
+        without any reported value draws a value of e^-50 of its reference spend.
         """
         rng = np.random.default_rng(seed)
         frame = self.frame
@@ -92,6 +94,7 @@ class Estimates:
             corr * first + np.sqrt(1.0 - corr**2) * second,
             frame["elasticity_mean"].to_numpy(),
             frame["elasticity_sd"].to_numpy(),
+            most,
         )
         if "log_value_skew" in frame.columns:
             first = skewed(first, frame["log_value_skew"].fill_null(0.0).to_numpy())
@@ -110,7 +113,8 @@ def estimate(
     """Estimate every arm in `arms` from its days in the policy's window up to `as_of`.
 
     `arm_days` has one row per arm and day with delivery (spend, conversions, value as reported so far, `age_days` of
-    the report); `arms` has the keys and today's budget. Platforms without a maturity curve take the default one.
+    the report); `arms` has the keys and today's budget, perhaps `changed_on` (see `panel.build_panel`). Platforms
+    without a maturity curve take the default one.
     Raises MeasurementError on impossible input (see `panel.check_days`).
     """
     panel = build_panel(
@@ -119,11 +123,11 @@ def estimate(
         as_of=as_of,
         window_days=settings.window_days,
         maturity=maturity,
-        carry_over=population.carry_over,
+        value_memory_days=population.value_memory_days,
     )
-    posterior = arm_posterior(panel, population)
-    evidence = _evidence(panel, as_of, population.memory_days)
-    returns = _returns(panel, posterior, settings.target_roas)
+    fit = run_passes(panel, population)
+    evidence = _evidence(panel, as_of, population.memory_days, fit.jumps)
+    returns = _returns(panel, ahead(panel, population, fit), settings.target_roas)
     listed = pl.concat([panel.arms, evidence, returns], how="horizontal").head(len(arms))
     # Delivery before the window teaches nothing, but tells that the arm stopped: it is stale, not new.
     seen = (
@@ -140,21 +144,30 @@ def estimate(
     return Estimates.from_frame(frame)
 
 
-def _evidence(panel: Panel, as_of: date, memory_days: float) -> pl.DataFrame:
-    """Per arm: days, conversions, spend, last day, maturity of its recent days, and discounted mature conversions."""
+def _evidence(panel: Panel, as_of: date, memory_days: float, jumps: Array) -> pl.DataFrame:
+    """Per arm: days, conversions, spend, last day, maturity of its recent days, and discounted mature conversions.
+
+    What came before a jump is no evidence of today's level, as surely as there was one.
+    """
     last = panel.days - 1
+    after = np.cumsum(jumps[::-1], axis=0)[::-1] - jumps
+    same = np.clip(1.0 - after, 0.0, 1.0)[panel.rows["day"].to_numpy(), panel.rows["arm"].to_numpy()]
     recent = pl.col("day") > pl.col("day").max() - RECENT_DAYS
-    sums = panel.rows.group_by("arm").agg(
-        pl.len().cast(pl.Int64).alias("days"),
-        pl.col("conversions").sum(),
-        pl.col("spend").sum(),
-        pl.col("day").max().alias("last"),
-        ((pl.col("share") * pl.col("spend")).filter(recent).sum() / pl.col("spend").filter(recent).sum()).alias(
-            "maturity"
-        ),
-        (pl.col("conversions") / pl.col("share") * 0.5 ** ((last - pl.col("day")) / memory_days))
-        .sum()
-        .alias("evidence"),
+    sums = (
+        panel.rows.with_columns(pl.Series("same", same))
+        .group_by("arm")
+        .agg(
+            pl.len().cast(pl.Int64).alias("days"),
+            pl.col("conversions").sum(),
+            pl.col("spend").sum(),
+            pl.col("day").max().alias("last"),
+            ((pl.col("share") * pl.col("spend")).filter(recent).sum() / pl.col("spend").filter(recent).sum()).alias(
+                "maturity"
+            ),
+            (pl.col("conversions") / pl.col("share") * pl.col("same") * 0.5 ** ((last - pl.col("day")) / memory_days))
+            .sum()
+            .alias("evidence"),
+        )
     )
     return (
         pl.DataFrame({"arm": np.arange(len(panel.arms))})

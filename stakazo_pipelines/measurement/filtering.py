@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray
+from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray, sum_by
 from stakazo_pipelines.measurement.counts import absorb, tally
+from stakazo_pipelines.measurement.jumps import Trace
 
 _MAX_ETA = 30.0
 _SHARED = 8  # shock, then Monday..Sunday
@@ -29,6 +30,7 @@ class Series:
     weekday: IntArray  # per day, Monday 0
     account: IntArray  # per arm
     accounts: int
+    jump_variance: Array | None = None  # days x arms: what a jump just before the day may have added to the level
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,17 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """Belief after the last day, days elapsed since each arm's first, the accounts' shared state, log predictives."""
+    """Belief after the last day, what moved since each arm's first, the accounts' shared state, log predictives."""
 
     arms: Belief
-    elapsed: Array
+    elapsed: Array  # days
+    wandered: Array  # variance of the level's drift and jumps
     shared: Array  # accounts x 8
     shared_covariance: Array  # accounts x 8 x 8
     arm_log_predictive: Array
     account_log_predictive: Array
     level_skewness: Array
+    trace: Trace | None = None
 
 
 def start_shared(dynamics: Dynamics, accounts: int) -> tuple[Array, Array]:
@@ -75,8 +79,13 @@ def start_shared(dynamics: Dynamics, accounts: int) -> tuple[Array, Array]:
     return np.zeros((accounts, _SHARED)), covariance
 
 
-def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised: bool = False) -> Filtered:
-    """Filter forward over all days. Cost is days x arms; memory beyond the input is a few vectors of arms."""
+def run_filter(
+    series: Series, dynamics: Dynamics, prior: Belief, *, normalised: bool = False, traced: bool = False
+) -> Filtered:
+    """Filter forward over all days. Cost is days x arms; memory beyond the input is a few vectors of arms.
+
+    `traced` also keeps what every day told (`Filtered.trace`, days x arms).
+    """
     level, elasticity = prior.level.copy(), prior.elasticity.copy()
     p_level, p_cross, p_elasticity = (
         prior.level_variance.copy(),
@@ -89,13 +98,18 @@ def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised:
     elapsed = np.zeros(len(level))
     arm_log = np.zeros(len(level))
     account_log = np.zeros(series.accounts)
-    told, exposure = np.zeros(len(level)), np.zeros(len(level))
+    told, exposure, wandered = np.zeros(len(level)), np.zeros(len(level)), np.zeros(len(level))
+    trace = Trace(np.zeros_like(series.count), np.zeros_like(series.count)) if traced else None
     for day in range(len(series.weekday)):
         elapsed += started
         level += dynamics.trend * started
-        p_level += dynamics.drift_variance * started
-        # What n events told of a level that drifts: 1 / n grows by the drift's variance.
-        discount = 1.0 / (1.0 + dynamics.drift_variance * told)
+        moved = dynamics.drift_variance * started
+        if series.jump_variance is not None:
+            moved = moved + series.jump_variance[day] * started
+        p_level += moved
+        wandered += moved
+        # What n events told of a level that moves: 1 / n grows by the move's variance.
+        discount = 1.0 / (1.0 + moved * told)
         told *= discount
         exposure *= discount * np.exp(-dynamics.trend * started)
         shared[:, 0] *= dynamics.shock_persistence
@@ -137,6 +151,8 @@ def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised:
         weight = 1.0 / (1.0 + noise * np.exp(np.clip(total_mean, -_MAX_ETA, _MAX_ETA)))
         told[seen] += weight * series.count[day, seen]
         exposure[seen] += weight * rate
+        if trace is not None:
+            trace.count[day, seen], trace.exposure[day, seen] = weight * series.count[day, seen], weight * rate
         move = (moments.mean - total_mean) / total_variance
         shrink = (1.0 - moments.variance / total_variance) / total_variance
         level[seen] += cov_level * move
@@ -145,27 +161,29 @@ def run_filter(series: Series, dynamics: Dynamics, prior: Belief, *, normalised:
         p_cross[seen] -= cov_level * cov_elasticity * shrink
         p_elasticity[seen] -= cov_elasticity * cov_elasticity * shrink
     filtered = Belief(level, elasticity, p_level, p_cross, p_elasticity)
-    belief, skewness = _retold(filtered, prior, dynamics, elapsed=elapsed, told=told, exposure=exposure)
-    return Filtered(belief, elapsed, shared, shared_cov, arm_log, account_log, skewness)
-
-
-def _retold(
-    filtered: Belief, prior: Belief, dynamics: Dynamics, *, elapsed: Array, told: Array, exposure: Array
-) -> tuple[Belief, Array]:
-    """The belief with the levels of arms of few conversions as all their (discounted) days give them at once."""
-    shape = tally(
-        told,
-        exposure,
+    belief, skewness = _retold(
+        filtered,
         mean=prior.level + dynamics.trend * elapsed,
-        variance=prior.level_variance + dynamics.drift_variance * elapsed,
+        variance=prior.level_variance + wandered,
+        told=told,
+        exposure=exposure,
     )
+    return Filtered(belief, elapsed, wandered, shared, shared_cov, arm_log, account_log, skewness, trace)
+
+
+def _retold(filtered: Belief, *, mean: Array, variance: Array, told: Array, exposure: Array) -> tuple[Belief, Array]:
+    """The belief with the levels of arms of few conversions as all their (discounted) days give them at once.
+
+    `mean` and `variance` are the prior's, moved on to the last day.
+    """
+    shape = tally(told, exposure, mean=mean, variance=variance)
     few, many = np.log(_FEW)
     share = np.clip((many - np.log(np.maximum(told, 1e-9))) / (many - few), 0.0, 1.0)
-    variance = np.exp(share * np.log(shape.variance) + (1.0 - share) * np.log(filtered.level_variance))
+    mixed = np.exp(share * np.log(shape.variance) + (1.0 - share) * np.log(filtered.level_variance))
     belief = Belief(
         level=share * shape.mean + (1.0 - share) * filtered.level,
         elasticity=filtered.elasticity,
-        level_variance=variance,
+        level_variance=mixed,
         covariance=filtered.covariance,
         elasticity_variance=filtered.elasticity_variance,
     )
@@ -206,8 +224,8 @@ def _shared_day(
         mu = expected * np.exp(at)[account]
         information = mu / (1.0 + relative * mu)
         score = (count - mu) / (1.0 + relative * mu)
-        information_sum = np.bincount(account, information, accounts)
-        score_sum = np.bincount(account, score, accounts)
+        information_sum = sum_by(account, information, accounts)
+        score_sum = sum_by(account, score, accounts)
         precision = 1.0 / prior_variance + information_sum
         change = (score_sum - (effect - prior_mean) / prior_variance) / precision
         effect = at + np.clip(change, -1.0, 1.0)
@@ -218,7 +236,7 @@ def _shared_day(
     # averaged over the effect as the others show it: take that out, arm by arm, before averaging over all at once.
     apart = _log_average(score, information, mean_without - at[account], 1.0 / rest)
     together = _log_average(score_sum, information_sum, prior_mean - at, prior_variance)
-    log_predictive = together - np.bincount(account, apart, accounts)
+    log_predictive = together - sum_by(account, apart, accounts)
     shrink = (1.0 - 1.0 / (precision * prior_variance)) / prior_variance
     shared += gain * ((effect - prior_mean) / prior_variance)[:, None]
     shared_cov -= gain[:, :, None] * gain[:, None, :] * shrink[:, None, None]

@@ -27,12 +27,13 @@ class Population:
     # earns more per money, and who spends less, has more room left.
     elasticity_slopes: Slopes = (0.1, -0.05)
     elasticity_sds: Sds = (0.15, 0.07, 0.05, 0.05, 0.05)
-    carry_over: float = 0.0  # of what worked on a day, the share that still works on the next
     # Change of log rate per log of an arm's value per conversion (dear goods sell less often), and of its size.
     level_slopes: Slopes = (-0.5, -0.1)
     level_sds: Sds = (0.35, 0.2, 0.15, 0.3, 0.2)
     value_sds: Sds = (0.15, 0.1, 0.1, 0.3, 0.2)
     drift_sd: float = 0.03  # of an arm's log rate, per square root of a day
+    jump_hazard: float = 0.01  # chance a day that an arm's level jumps (edits, outages)
+    jump_sd: float = 0.5  # of a jump's log
     trend: float = 0.0  # mean change of log rate per day
     trend_sd: float = 0.004  # how well the trend is known
     dispersion: float = 0.1  # negative-binomial: variance = mu + dispersion x mu^2
@@ -40,7 +41,8 @@ class Population:
     shock_persistence: float = 0.5  # of the shock, from one day to the next
     weekday_sd: float = 0.15
     value_cv: float = 0.8  # coefficient of variation of the value of one conversion
-    memory_days: float = 28.0  # half-life of what counts as evidence and of the mean value per conversion
+    value_memory_days: float = 28.0  # half-life of what past values per conversion say of the coming ones
+    memory_days: float = 28.0  # half-life of what counts as evidence
     arms: int = 0  # that it was learned from
     source: str = "prior"  # prior | empirical_bayes | nuts
 
@@ -53,16 +55,19 @@ class Population:
             raise MeasurementError("a population needs finite numbers, five deviations a tree and two slopes each")
         positive = (
             self.drift_sd,
+            self.jump_sd,
             self.trend_sd,
             self.dispersion,
             self.shock_sd,
             self.weekday_sd,
             self.value_cv,
             self.memory_days,
+            self.value_memory_days,
             *sds,
         )
-        if min(positive) <= 0 or not (0 <= self.shock_persistence < 1 and 0 <= self.carry_over < 1):
-            raise MeasurementError("a population's deviations are above 0, its persistence and carry-over in [0, 1)")
+        chances = (self.shock_persistence, self.jump_hazard)
+        if min(positive) <= 0 or min(chances) < 0 or max(chances) >= 1:
+            raise MeasurementError("a population's deviations are above 0, its persistence and jump hazard in [0, 1)")
 
     def to_json(self) -> dict[str, object]:
         """Plain numbers, lists and strings."""

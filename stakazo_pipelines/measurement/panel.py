@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import inf
 
 import numpy as np
 import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
+from stakazo_pipelines.measurement.arrays import Array, BoolArray, IntArray, sum_by
 from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Series
 from stakazo_pipelines.measurement.maturity import MATURE_AGE, MaturityCurve, maturity_of
@@ -32,7 +33,8 @@ class Panel:
     ref_spend: Array
     log_rate: Array  # per arm: log conversions per money of its account
     log_size: Array  # per arm: log reference spend over its account's geometric mean
-    unit_value: Array  # per arm: mean value per conversion of its account; NaN when no value was ever reported
+    unit_value: Array  # per arm: recent mean value per conversion of its account; NaN when no value was ever reported
+    edited: BoolArray  # days x arms: the day of a known edit
     days: int
 
 
@@ -59,12 +61,13 @@ def build_panel(
     as_of: date,
     window_days: int,
     maturity: Mapping[str, MaturityCurve],
-    carry_over: float = 0.0,
+    value_memory_days: float = inf,
 ) -> Panel:
     """Dense arrays over the last `window_days` up to `as_of`, for the arms in `arms` and any other with delivery there.
 
-    What works on a day is `carry_over` of what worked the day before and the rest of the day's own spend.
-    Rows without spend say nothing about returns and are left out. Raises MeasurementError on impossible input.
+    Rows without spend say nothing about returns and are left out. `arms` may have `changed_on`, the day of an arm's
+    last edit. Values per conversion are averaged with a half-life of `value_memory_days`. Raises MeasurementError on
+    impossible input.
     """
     check_days(arm_days)
     first = as_of - timedelta(days=window_days - 1)
@@ -90,16 +93,14 @@ def build_panel(
     )
     ref_spend = _reference(rows, table, window_days)
     unit = table["unit"].to_numpy()
-    log_rate, unit_value = _references(rows, table)
+    fresh = 0.5 ** ((window_days - 1 - rows["day"].to_numpy()) / value_memory_days)
+    log_rate, unit_value = _references(rows, table, fresh)
     arm, day = rows["arm"].to_numpy(), rows["day"].to_numpy()
     shape = (window_days, len(table))
     counted = rows["conversions"].is_not_null().to_numpy()
     observed = np.zeros(shape, dtype=np.bool_)
     observed[day, arm] = counted
-    works = rows["spend"].to_numpy()
-    if carry_over > 0:
-        works = _carried(_dense(shape, day, arm, works), carry_over)[day, arm]
-    ratio = np.clip(np.log(works / ref_spend[arm]), -MAX_LOG_RATIO, MAX_LOG_RATIO)
+    ratio = np.clip(np.log(rows["spend"].to_numpy() / ref_spend[arm]), -MAX_LOG_RATIO, MAX_LOG_RATIO)
     known = np.log(ref_spend[arm]) + log_rate[arm] + np.log(share) - CURVATURE * ratio**2 / 2
     series = Series(
         count=_dense(shape, day, arm, rows["conversions"].fill_null(0.0).to_numpy()),
@@ -115,22 +116,26 @@ def build_panel(
     log_spend = np.log(ref_spend)
     count = sum_by(unit, np.ones(len(unit)), series.accounts)
     log_size = log_spend - (sum_by(unit, log_spend, series.accounts) / np.maximum(count, 1.0))[unit]
-    return Panel(table, rows, series, tree, ref_spend, log_rate, log_size, unit_value, window_days)
+    edited = _edits(arms, table, first, shape)
+    return Panel(table, rows, series, tree, ref_spend, log_rate, log_size, unit_value, edited, window_days)
+
+
+def _edits(arms: pl.DataFrame, table: pl.DataFrame, first: date, shape: tuple[int, int]) -> BoolArray:
+    """Where `arms.changed_on`, if there is such a column, falls into the window."""
+    edited = np.zeros(shape, dtype=np.bool_)
+    if "changed_on" in arms.columns:
+        day = table.join(arms.select("arm_id", "changed_on"), on="arm_id", how="left", maintain_order="left").select(
+            (pl.col("changed_on") - first).dt.total_days().fill_null(-1)
+        )["changed_on"]
+        inside = np.flatnonzero(day.is_between(0, shape[0] - 1).to_numpy())
+        edited[day.to_numpy()[inside], inside] = True
+    return edited
 
 
 def _dense(shape: tuple[int, int], day: IntArray, arm: IntArray, values: Array) -> Array:
     grid = np.zeros(shape)
     grid[day, arm] = values
     return grid
-
-
-def _carried(spend: Array, carry_over: float) -> Array:
-    """Days x arms of spend to what works on each day, in place; an arm starts with its first day's spend."""
-    stock = np.zeros(spend.shape[1])
-    for day in spend:
-        stock = np.where(stock > 0, carry_over * stock + (1.0 - carry_over) * day, day)
-        day[:] = stock
-    return spend
 
 
 def _arm_table(used: pl.DataFrame, arms: pl.DataFrame) -> pl.DataFrame:
@@ -203,8 +208,8 @@ def _reference(rows: pl.DataFrame, table: pl.DataFrame, window_days: int) -> Arr
     return np.asarray(np.exp(np.where(np.isnan(own), typical, own)), dtype=np.float64)
 
 
-def _references(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[Array, Array]:
-    """Per arm, of its account: log mature conversions per money, and mean value per conversion.
+def _references(rows: pl.DataFrame, table: pl.DataFrame, fresh: Array) -> tuple[Array, Array]:
+    """Per arm, of its account: log mature conversions per money, and mean value per conversion, rows weighted `fresh`.
 
     An account that never converted takes the value of its currency; one without spend takes the pooled return of all
     accounts as its rate (its value then being 1 per conversion: only the product has a meaning across currencies).
@@ -216,8 +221,8 @@ def _references(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[Array, Array]:
     told = rows["conversions"].is_not_null().to_numpy()
     conversions = sum_by(of_row, counts, units)
     exposure = sum_by(of_row, rows["spend"].to_numpy() * rows["share"].to_numpy() * told, units)
-    value = sum_by(of_row, rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
-    valued = sum_by(of_row, counts * rows["value"].is_not_null().to_numpy(), units)
+    value = sum_by(of_row, fresh * rows["value"].fill_null(0.0).to_numpy() * (counts > 0), units)
+    valued = sum_by(of_row, fresh * counts * rows["value"].is_not_null().to_numpy(), units)
     known = (value > 0) & (valued > LEAST_CONVERSIONS)
     unit_value = np.where(known, value / np.where(known, valued, 1.0), np.nan)
     rate = np.where(exposure > 0, (conversions + 0.5) / np.where(exposure > 0, exposure, 1.0), np.nan)

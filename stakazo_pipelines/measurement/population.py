@@ -18,20 +18,20 @@ from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slope
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import ARM_COLUMNS, Panel, build_panel
 from stakazo_pipelines.measurement.pooling import Tree, Upward, send_up
-from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, dynamics_of, run_passes
-from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_variation
+from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, run_passes
+from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_memory, value_variation
 
 __all__ = ["Population", "fit_population", "subsample"]
 
 _ROUNDS = 2
 _STEP = 1e-3
 _CURVATURE_STEP = 0.2
+_HAZARD_DAYS = 5000.0  # arm-days that the prior of the jump hazard is worth
+_MOST_HAZARD = 0.05
 _DRIFT, _TREND, _SHOCK = 0, 1, 3  # places in DYNAMICS_SPREAD
 # Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit
 # persistence, log weekday.
 DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
-_CARRY_OVERS = (0.0, 0.15, 0.3, 0.45, 0.6)
-_CARRY_OVER_MEAN = 0.15
 SDS_SPREAD = 0.6  # of log standard deviations in the trees
 ELASTICITY_SDS_SPREAD = 0.5
 LEVEL_SLOPES_SD = (0.5, 0.2)
@@ -62,7 +62,7 @@ def fit_population(
     if not bool((known["spend"] > 0).any()):
         return population
 
-    def panel_of(most: int, carry_over: float) -> Panel:
+    def panel_of(most: int) -> Panel:
         chosen = known.filter(pl.col("arm_id").is_in(subsample(known, most, seed).implode()))
         return build_panel(
             arm_days=chosen,
@@ -70,14 +70,14 @@ def fit_population(
             as_of=until,
             window_days=window_days,
             maturity=maturity,
-            carry_over=carry_over,
         )
 
     defaults = prior or Population()
-    population = fit_value(panel_of(max_arms, 0.0), population, defaults)
-    population = fit_carry_over(lambda share: panel_of(max_arms, share), population, defaults)
-    wide = panel_of(max_pooled_arms, population.carry_over)
-    narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms, population.carry_over)
+    wide = panel_of(max_pooled_arms)
+    cv = value_variation(wide) or defaults.value_cv
+    memory = value_memory(wide, value_cv=cv, default=defaults.value_memory_days)
+    population = replace(population, value_memory_days=memory)
+    narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms)
     population = fit_value(wide, population, defaults)
     for _ in range(_ROUNDS):
         population = _fit_spreads(wide, population, defaults)
@@ -104,7 +104,7 @@ def arms_of(arm_days: pl.DataFrame) -> pl.DataFrame:
 def fit_value(panel: Panel, population: Population, defaults: Population) -> Population:
     variation = value_variation(panel)
     cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
-    evidence = value_evidence(panel, memory_days=population.memory_days)
+    evidence = value_evidence(panel, memory_days=population.value_memory_days)
     found = _fit_tree(
         panel.tree,
         evidence.log_mean(cv),
@@ -112,26 +112,6 @@ def fit_value(panel: Panel, population: Population, defaults: Population) -> Pop
         _TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
     )
     return replace(population, value_cv=cv, value_sds=found.sds)
-
-
-def fit_carry_over(panel_of: Callable[[float], Panel], population: Population, defaults: Population) -> Population:
-    """Posterior mean of the carry-over on a grid, each share judged with spreads and elasticities of its own.
-
-    Spend that works on later days too makes a day's own spend look weak: elasticities come out too low without it.
-    """
-    shares = np.asarray(_CARRY_OVERS)
-    scores = []
-    for share in _CARRY_OVERS:
-        panel = panel_of(share)
-        fitted = _fit_spreads(panel, population, defaults)
-        fit = run_passes(panel, fitted)
-        dynamics = dynamics_of(fitted, len(panel.arms), panel.series.accounts)
-        filtered = run_filter(panel.series, dynamics, fit.prior)
-        scores.append(float(filtered.arm_log_predictive.sum() + filtered.account_log_predictive.sum()))
-    # Carry-over is common and seldom long: an exponential prior.
-    weight = np.asarray(scores) - shares / _CARRY_OVER_MEAN
-    weight = np.exp(weight - weight.max())
-    return replace(population, carry_over=float(weight @ shares / weight.sum()))
 
 
 def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
@@ -186,7 +166,11 @@ class _TreeFit:
 def _fit_tree(
     tree: Tree, mean: Array, precision: Array, prior: _TreePrior, covariates: Array | None = None
 ) -> _TreeFit:
-    """Posterior mode of spreads and slopes (none without covariates), and the root's posterior under them."""
+    """Spreads and slopes (none without covariates) at their mode, and the root's posterior under them.
+
+    A spread is the root of its variance's posterior mean, log-normal around the mode: what few arms leave open has to
+    widen the intervals.
+    """
     levels = len(prior.sds)
     shifts = np.zeros((len(mean), 2)) if covariates is None else covariates
     centre = np.concatenate([np.log(prior.sds), prior.slopes])
@@ -205,9 +189,16 @@ def _fit_tree(
     up, point = send(found.x), centre + found.x * scale
     total = float(up.precision[-1].sum()) + 1.0 / prior.root[1]
     weighted = float(up.weighted[-1].sum()) + prior.root[0] / prior.root[1]
-    arm, campaign, objective, account, platform = np.exp(point[:levels]).tolist()
+    spread = prior.spread**2 / np.maximum(_bends(loss, found.x, levels), 1.0)
+    arm, campaign, objective, account, platform = np.exp(point[:levels] + spread).tolist()
     first, second = point[levels:].tolist()
     return _TreeFit((arm, campaign, objective, account, platform), (first, second), weighted / total, 1.0 / total)
+
+
+def _bends(loss: Callable[[Array], float], at: Array, count: int) -> Array:
+    """Second derivatives of `loss` along its first `count` directions."""
+    steps = _CURVATURE_STEP * np.eye(len(at))[:count]
+    return np.array([loss(at + step) + loss(at - step) - 2 * loss(at) for step in steps]) / _CURVATURE_STEP**2
 
 
 def _pack(population: Population) -> Array:
@@ -236,10 +227,14 @@ def _unpack(population: Population, packed: Array) -> Population:
 
 
 def _fit_dynamics(panel: Panel, population: Population, defaults: Population) -> Population:
-    """Posterior mode of the movements; gradients by central differences, all perturbed copies in one filter run."""
-    prior = run_passes(panel, population).prior
+    """Posterior mode of the movements; gradients by central differences, all perturbed copies in one filter run.
+
+    The drift is learned as if there were no jumps, so that it holds those that are too small or too late to be told:
+    learned beside them, it came out too low for the other arms, and the intervals too narrow.
+    """
+    fit = run_passes(panel, population)
     centre = _pack(defaults)
-    score = _stacked_score(panel.series, prior, copies=2 * len(centre) + 1)
+    score = _stacked_score(panel.series, fit.prior, copies=2 * len(centre) + 1)
 
     size = len(centre)
     directions = np.vstack([np.zeros(size), np.eye(size), -np.eye(size)])
@@ -261,7 +256,9 @@ def _fit_dynamics(panel: Panel, population: Population, defaults: Population) ->
     mode = centre + found.x * DYNAMICS_SPREAD
     # Posterior means of the variances, not their modes: what is badly known (few arms) has to widen the intervals.
     mean = mode + np.where(np.isin(np.arange(size), (_DRIFT, _SHOCK)), sds**2, 0.0)
-    return replace(_unpack(population, mean), trend_sd=float(sds[_TREND]))
+    days = float(panel.series.observed.sum())
+    hazard = (_HAZARD_DAYS * defaults.jump_hazard + float(fit.jumps.sum())) / (_HAZARD_DAYS + days)
+    return replace(_unpack(population, mean), trend_sd=float(sds[_TREND]), jump_hazard=min(hazard, _MOST_HAZARD))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """From a panel and a population to every arm's posterior: filter over the days, pool over the tree, in turn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from stakazo_pipelines.measurement.arrays import Array
 from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Filtered, Series, run_filter
 from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.jumps import EDIT_HAZARD, jump_chances
 from stakazo_pipelines.measurement.panel import Panel
 from stakazo_pipelines.measurement.pooling import leave_one_out
 from stakazo_pipelines.measurement.values import value_posterior
@@ -87,12 +88,12 @@ def wide_prior(population: Population, arms: int) -> Belief:
 
 
 def sites_of(filtered: Filtered, prior: Belief, dynamics: Dynamics) -> Sites:
-    """Divide the prior out of the filtered belief (the level's prior having drifted since the arm's first day)."""
+    """Divide the prior out of the filtered belief (the level's prior having moved since the arm's first day)."""
     level, level_precision = _divide(
         filtered.arms.level,
         filtered.arms.level_variance,
         prior.level + dynamics.trend * filtered.elapsed,
-        prior.level_variance + dynamics.drift_variance * filtered.elapsed,
+        prior.level_variance + filtered.wandered,
     )
     elasticity, elasticity_precision = _divide(
         filtered.arms.elasticity, filtered.arms.elasticity_variance, prior.elasticity, prior.elasticity_variance
@@ -118,6 +119,7 @@ class Fit:
     value_variance: Array
     level_covariates: Array  # arms x 2: log value per conversion, log size
     elasticity_covariates: Array  # arms x 2: log return, log size
+    jumps: Array  # days x arms: chance that the level jumped just before the day
 
 
 def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fit:
@@ -125,17 +127,33 @@ def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fi
     dynamics = dynamics_of(population, len(panel.arms), panel.series.accounts)
     value, value_variance = value_posterior(panel, population)
     prior = wide_prior(population, len(panel.arms))
-    filtered = run_filter(panel.series, dynamics, prior)
-    fit = _fit(panel, filtered, prior, dynamics, value, value_variance)
+    filtered = run_filter(panel.series, dynamics, prior, traced=True)
+    jumps = _jumps(panel, filtered, population)
+    series = replace(panel.series, jump_variance=jumps * population.jump_sd**2)
+    fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
     for _ in range(passes - 1):
         prior = _pooled_prior(panel, fit, population)
-        filtered = run_filter(panel.series, dynamics, prior)
-        fit = _fit(panel, filtered, prior, dynamics, value, value_variance)
+        filtered = run_filter(series, dynamics, prior)
+        fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
     return fit
 
 
+def _jumps(panel: Panel, filtered: Filtered, population: Population) -> Array:
+    """Chances of jumps by what each arm's days told on their own; a known edit makes one likelier."""
+    if filtered.trace is None:
+        raise ValueError("jumps are found in a traced run of the filter")
+    hazard = np.where(panel.edited, EDIT_HAZARD, population.jump_hazard)
+    return jump_chances(filtered.trace, hazard=hazard, jump_sd=population.jump_sd, drift_sd=population.drift_sd)
+
+
 def _fit(
-    panel: Panel, filtered: Filtered, prior: Belief, dynamics: Dynamics, value: Array, value_variance: Array
+    panel: Panel,
+    filtered: Filtered,
+    prior: Belief,
+    dynamics: Dynamics,
+    value: Array,
+    value_variance: Array,
+    jumps: Array,
 ) -> Fit:
     returns = np.clip(filtered.arms.level + value, -_MAX_COVARIATE, _MAX_COVARIATE)
     level_covariates = covariates_of(panel, value)
@@ -147,6 +165,7 @@ def _fit(
         value_variance=value_variance,
         level_covariates=level_covariates,
         elasticity_covariates=np.column_stack([returns, level_covariates[:, 1]]),
+        jumps=jumps,
     )
 
 
@@ -184,7 +203,11 @@ def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
 
 def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
     """Posterior of every arm of the panel, predicted over the days after its last."""
-    fit = run_passes(panel, population)
+    return ahead(panel, population, run_passes(panel, population))
+
+
+def ahead(panel: Panel, population: Population, fit: Fit) -> ArmPosterior:
+    """A fit's posterior, predicted over the days after the panel's last."""
     filtered, value, value_variance = fit.filtered, fit.value, fit.value_variance
     shared, shared_variance = _shared_ahead(panel.series, filtered, population)
     steps = np.arange(1, HORIZON_DAYS + 1)

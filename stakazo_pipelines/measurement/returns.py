@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from stakazo_pipelines.measurement.arrays import Array
-from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN
+from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN, MEASURED_MAX
 from stakazo_pipelines.measurement.posterior import ArmPosterior
 
 # Deviates of the elasticity, evenly spaced with normal weights: quantiles of equal weight would cut off its tails.
@@ -22,11 +22,11 @@ _LEAST_SKEWNESS = 1e-3  # below, a normal is as good
 _MOST_SKEWNESS = 1.5
 
 
-def truncated_elasticity(standard: Array, mean: Array, sd: Array) -> Array:
-    """Standard normal deviates to a normal truncated to the elasticity's range, quantile by quantile."""
-    low, high = ndtr((ELASTICITY_MIN - mean) / sd), ndtr((ELASTICITY_MAX - mean) / sd)
+def truncated_elasticity(standard: Array, mean: Array, sd: Array, most: float = ELASTICITY_MAX) -> Array:
+    """Standard normal deviates to a normal truncated to (ELASTICITY_MIN, `most`), quantile by quantile."""
+    low, high = ndtr((ELASTICITY_MIN - mean) / sd), ndtr((most - mean) / sd)
     inside = np.clip(low + ndtr(standard) * (high - low), 1e-12, 1.0 - 1e-12)
-    return np.asarray(np.clip(mean + sd * ndtri(inside), ELASTICITY_MIN, ELASTICITY_MAX), dtype=np.float64)
+    return np.asarray(np.clip(mean + sd * ndtri(inside), ELASTICITY_MIN, most), dtype=np.float64)
 
 
 def skewed(standard: Array, skewness: Array) -> Array:
@@ -72,7 +72,7 @@ def returns_at(spend: Array, *, posterior: ArmPosterior, target: float) -> Retur
         np.exp(log_roas + sd * skewed(np.full_like(sd, float(ndtri(level))), skewness)) for level in _LEVELS
     )
     bent = _Bent(log_roas, sd, shape, corr)
-    elasticity = truncated_elasticity(_NODES[:, None], posterior.elasticity, slope_sd)
+    elasticity = truncated_elasticity(_NODES[:, None], posterior.elasticity, slope_sd, MEASURED_MAX)
     return Returns(
         roas=(low, mid, high),
         marginal=_quantiles(bent, np.log(elasticity)),

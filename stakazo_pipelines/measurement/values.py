@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.arrays import Array, sum_by
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.panel import LEAST_CONVERSIONS, Panel
 from stakazo_pipelines.measurement.pooling import leave_one_out
 
+_HALF_LIVES = (7.0, 14.0, 28.0, 56.0, 112.0, 182.0)
+_RICH = 5.0  # conversions, so that a mean of values has a logarithm near normal
 _SMOOTHING = 0.1  # conversions of the account's mean value, so that a value of zero has a logarithm
 
 
@@ -76,9 +78,61 @@ def value_variation(panel: Panel) -> float | None:
     return float(np.sqrt(max(scaled.sum() / max(freedom, 1), 1e-4)))
 
 
+def value_memory(panel: Panel, *, value_cv: float, default: float) -> float:
+    """Half-life, in days, of what past values per conversion say of the coming week's, as the panel's weeks show it.
+
+    Each account's weeks are forecast from those before, by half-lives from one week to half a year, arm by arm at its
+    own mean value so that another mix of arms is no drift. Returned is the posterior mean of its logarithm, under a
+    prior of two doublings either way around `default`.
+    """
+    counts, expected, earned = _weeks(panel)
+    half_lives = np.asarray(_HALF_LIVES)
+    scores = np.array([_forecast_score(counts, expected, earned, life, value_cv) for life in _HALF_LIVES])
+    scores -= 0.5 * (np.log2(half_lives / default) / 2.0) ** 2
+    weight = np.exp(scores - scores.max())
+    return float(np.exp(weight @ np.log(half_lives) / weight.sum()))
+
+
+def _weeks(panel: Panel) -> tuple[Array, Array, Array]:
+    """Accounts x weeks, the last week first: conversions, their value at the arms' own means, and their value."""
+    rows = panel.rows
+    arm = rows["arm"].to_numpy()
+    conversions, worth = rows["conversions"].fill_null(0.0).to_numpy(), rows["value"].fill_null(0.0).to_numpy()
+    use = (conversions > 0) & rows["value"].is_not_null().to_numpy()
+    total = sum_by(arm[use], conversions[use], len(panel.arms))
+    value = sum_by(arm[use], worth[use], len(panel.arms))
+    use &= (total[arm] >= _RICH) & (value[arm] > 0)
+    mean = np.where(total > 0, value / np.where(total > 0, total, 1.0), 0.0)
+    accounts, weeks = panel.series.accounts, -(-panel.days // 7)
+    cell = panel.series.account[arm[use]] * weeks + (panel.days - 1 - rows["day"].to_numpy()[use]) // 7
+    counts, expected, earned = (
+        sum_by(cell, each, accounts * weeks).reshape(accounts, weeks)
+        for each in (conversions[use], conversions[use] * mean[arm[use]], worth[use])
+    )
+    return counts, expected, earned
+
+
+def _forecast_score(counts: Array, expected: Array, earned: Array, half_life: float, value_cv: float) -> float:
+    """Log probability of every week's mean value given the weeks before, discounted by the half-life."""
+    score, weeks = 0.0, counts.shape[1]
+    for week in range(weeks - 1):
+        weight = 0.5 ** (7.0 * np.arange(weeks - 1 - week) / half_life)
+        past = counts[:, week + 1 :]
+        known, square = past @ weight, past @ weight**2
+        told = (counts[:, week] >= _RICH) & (known >= _RICH) & (earned[:, week] > 0)
+        told &= earned[:, week + 1 :] @ weight > 0
+        if not np.any(told):
+            continue
+        before = (earned[:, week + 1 :] @ weight)[told] / (expected[:, week + 1 :] @ weight)[told]
+        surprise = np.log(earned[told, week] / expected[told, week] / before)
+        variance = np.log1p(value_cv**2 / counts[told, week]) + np.log1p(value_cv**2 * square[told] / known[told] ** 2)
+        score -= 0.5 * float(np.sum(surprise**2 / variance + np.log(variance)))
+    return score
+
+
 def value_posterior(panel: Panel, population: Population) -> tuple[Array, Array]:
     """Mean and variance, per arm, of its log value per conversion over its account's, pooled over the tree."""
-    evidence = value_evidence(panel, memory_days=population.memory_days)
+    evidence = value_evidence(panel, memory_days=population.value_memory_days)
     precision, mean = evidence.precision(population.value_cv), evidence.log_mean(population.value_cv)
     prior, prior_variance = leave_one_out(
         panel.tree, mean=mean, precision=precision, sds=population.value_sds, root=VALUE_ROOT

@@ -1,0 +1,59 @@
+"""Where an arm's level jumped: a new creative, another bid or audience, an outage. What came before then counts less.
+
+Each day of each arm is a candidate, judged by the conversions of the weeks on either side: the odds of a jump there are
+its hazard times a Bayes factor, log rates compared as normals (Poisson counts, the level's drift, a normal jump).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stakazo_pipelines.measurement.arrays import Array
+
+SIDE_DAYS = 21  # before and after a candidate; of two jumps closer than that the clearer is told
+EDIT_HAZARD = 0.5  # that a known edit changes the level
+_SMOOTHING = 0.5  # conversions
+_NEAR, _CLEAR = 4, 0.5  # a jump is told when the chances of the days around it come to more than that
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Days x arms, what each day told of a level in Poisson terms: conversions, and those expected at a level of 0."""
+
+    count: Array
+    exposure: Array
+
+
+def jump_chances(trace: Trace, *, hazard: Array | float, jump_sd: float, drift_sd: float) -> Array:
+    """Chance, days x arms, that the level jumped just before that day by N(0, `jump_sd`^2).
+
+    `hazard` (one number, or days x arms) is the chance without looking. Days before the first, or after the last, with
+    exposure have none: there is nothing to compare.
+    """
+    counts, exposures = _sides(trace.count, SIDE_DAYS), _sides(trace.exposure, SIDE_DAYS)
+    spans = _sides((trace.exposure > 0).astype(np.float64), SIDE_DAYS)
+    both = (exposures[0] > 0) & (exposures[1] > 0)
+    per_exposure = (counts[0] + counts[1] + _SMOOTHING) / np.where(both, exposures[0] + exposures[1], 1.0)
+    expected = [side * per_exposure + _SMOOTHING for side in exposures]
+    change = np.log((counts[1] + _SMOOTHING) / expected[1]) - np.log((counts[0] + _SMOOTHING) / expected[0])
+    # Means of a random walk over m days before and n days after differ by a variance of about (m + n) / 3 steps.
+    variance = 1.0 / expected[0] + 1.0 / expected[1] + drift_sd**2 * (spans[0] + spans[1]) / 3.0
+    wide = variance + jump_sd**2
+    log_factor = 0.5 * (np.log(variance / wide) + change**2 * (1.0 / variance - 1.0 / wide))
+    odds = np.where(both, hazard / (1.0 - np.asarray(hazard)) * np.exp(np.minimum(log_factor, 50.0)), 0.0)
+    # Of candidates whose sides overlap at most one is told; those that say nothing (a factor of 1) do not compete.
+    rivals = np.where(both, np.maximum(odds - hazard, 0.0), 0.0)
+    before, after = _sides(rivals, SIDE_DAYS)
+    chance = odds / (1.0 + np.maximum(before + after, odds))
+    # Only clear jumps are told: what is not clear is in the drift, and would widen every arm's interval a second time.
+    before, after = _sides(chance, _NEAR)
+    return np.asarray(np.where(before + after > _CLEAR, chance, 0.0), dtype=np.float64)
+
+
+def _sides(daily: Array, reach: int) -> tuple[Array, Array]:
+    """Sums over the `reach` days before each day, and over as many from it on."""
+    days = len(daily)
+    total = np.vstack([np.zeros((1, daily.shape[1])), np.cumsum(daily, axis=0)])
+    at = np.arange(days)
+    here = total[at]
+    return here - total[np.maximum(at - reach, 0)], total[np.minimum(at + reach, days)] - here
