@@ -35,8 +35,8 @@ def seems_complete(arm_days: pl.DataFrame, curve: MaturityCurve = DEFAULT_MATURI
     scatter = (then["conversions"] / then["expected"]).to_numpy()
     sd = np.sqrt(max(float(np.var(scatter, ddof=1)), 1.0 / float(then["expected"].to_numpy().mean())))
     error = sd * np.sqrt(1.0 / now.height + 1.0 / then.height)
-    seen = float(now["conversions"].sum() / now["expected"].sum())
-    weight = now["expected"].to_numpy()
+    sold, weight = (now[name].to_numpy() for name in ("conversions", "expected"))
+    seen = float(sold.sum() / weight.sum())
     share, unsure = (
         float(weight @ part(now["age_days"].to_numpy()) / weight.sum()) for part in (curve.fraction, curve.sd)
     )
