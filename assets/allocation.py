@@ -10,7 +10,7 @@ from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, Mat
 from assets.ingest import OWNERS
 from assets.metadata import table
 from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
-from assets.pictures import account_totals, budget_moves, by_weight
+from assets.pictures import account_totals, budget_moves, by_weight, frontier_plot
 from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
 from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.cycle.budgets import ALLOCATIONS, held_entities, known_accounts, platform_ledgers
@@ -92,7 +92,10 @@ def budget_allocations(
             "portfolio": MetadataValue.md(told(portfolio)),
             "accounts_together": table(moves_between, most=40),
             "totals": account_totals(moves_between, currency=portfolio.currency),
+            "frontier": frontier_plot(result.frontier, now=portfolio.traded_before, currency=portfolio.currency),
+            "what_if": table(result.frontier),
             "accounts": table(summaries),
+            "groups": table(result.groups, most=40),
             "budgets": budget_moves(named),
             "largest_gains": table(by_weight(moves, money="expected_gain").select(_SHOWN)),
             "policy": MetadataValue.md(f"```yaml\n{policy.text()}\n```"),

@@ -81,6 +81,28 @@ def account_totals(accounts: pl.DataFrame, *, currency: str, most: int = 12) -> 
     return _markdown(figure, "Totals of platforms and accounts before and after")
 
 
+def frontier_plot(points: pl.DataFrame, *, now: float, currency: str) -> MarkdownMetadataValue:
+    """The most that each total a day can earn, and what its next unit earns. The dashed line is today's total.
+
+    points: total, value, shadow_price, in that currency.
+    """
+    from matplotlib.ticker import EngFormatter
+
+    figure = _figure(height=2.8)
+    earns, price = figure.subplots(1, 2)
+    steps = points.filter(pl.col("shadow_price").is_finite())
+    earns.plot(points["total"], points["value"], color=_BLUE, marker="o", markersize=3)
+    price.plot(steps["total"], steps["shadow_price"], color=_BLUE, marker="o", markersize=3)
+    for axes, words in ((earns, "best value a day"), (price, "what the next unit earns")):
+        axes.axvline(now, color=_ORANGE, linewidth=1, linestyle="--")
+        axes.set_title(words, fontsize=8)
+        axes.set_xlabel(f"total a day in {currency} (dashed: today)", fontsize=7)
+        axes.tick_params(labelsize=7)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    earns.yaxis.set_major_formatter(EngFormatter(sep=""))
+    return _markdown(figure, "What other totals would earn")
+
+
 def response_curves_plot(estimates: pl.DataFrame, curve: pl.DataFrame, *, most: int = 6) -> MarkdownMetadataValue:
     """Expected daily value against daily spend with its 90 % band for the largest arms; a dot marks today's budget."""
     from matplotlib.ticker import EngFormatter, MaxNLocator

@@ -64,6 +64,8 @@ class AllocationPolicy(_Section):
     # What each account's money must earn (allocation/targets.py): what earns less is not spent. None: all of it is.
     target_roas: Annotated[float, Field(gt=0)] | None = None  # on average
     min_marginal_roas: Annotated[float, Field(gt=0)] | None = None  # the last unit of money
+    # Share of an account's expected value a day that trying what one draw of the posterior would do may cost.
+    explore: Fraction = 0.0
 
     @model_validator(mode="after")
     def _one_aversion(self) -> "AllocationPolicy":

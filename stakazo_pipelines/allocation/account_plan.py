@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stakazo_pipelines.allocation.exploration import explore
 from stakazo_pipelines.allocation.guardrails import Reasons
 from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.posterior import ExpectedCurve
@@ -19,13 +20,22 @@ _APART = 1e-9  # relative: prices that differ by more are different
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One draw of the posterior's curves at today's budgets, and the share of expected value that it may cost."""
+
+    curve: ExpectedCurve
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPlan:
     """Proposed budgets int64[n] in minor units; `asked` is the total wanted, which the bounds may keep out of reach.
 
     price: float[n], value of one more minor unit in each arm's innermost group. groups: in minor units, None without
     any. group_price: float[g], what one more minor unit is worth in each. shadow_price: the same of the account; NaN
     when no arm was free to move, or a cost per conversion rules.
-    short: why the total is not the one asked for, else empty. reason: why nothing moves, else empty.
+    short: why the total is not the one asked for, else empty. reason: why nothing moves, else empty. cost: expected
+    value a day given up to explore.
     """
 
     proposed: Ints
@@ -39,6 +49,7 @@ class AccountPlan:
     kkt_residual: float
     short: str
     reason: str
+    cost: float = 0.0
 
 
 def plan_account(
@@ -51,13 +62,15 @@ def plan_account(
     min_change: float,
     units: int = 100,
     targets: Targets | None = None,
+    trial: Trial | None = None,
 ) -> AccountPlan:
     """The best reachable budgets of one account.
 
     asked: the total wanted; most: the largest total allowed. The total is met exactly when the bounds allow it, and
     otherwise comes as near as they do; targets may ask for less. min_change: changes below this fraction of a budget
     are dropped (the smaller half of them first, so that what is left can grow past it) unless the total could not be
-    met without them. units: minor units in a major one.
+    met without them. units: minor units in a major one. trial: go part of the way to what a draw of the posterior would
+    do; not under targets, which are promises about expected returns.
     """
     current = limits.current
     now = int(current.sum())
@@ -92,6 +105,10 @@ def plan_account(
         again = _problem(arm_ids, free, curve, int(np.clip(total, *free.sums())))
         problem, missed = _aimed(again, free, targets, least, units)
         best = solve(problem)
+    cost = 0.0
+    if trial is not None and targets is None:
+        explored = explore(problem, trial.curve.scale, trial.curve.elasticity, max_cost=trial.share * best.value)
+        best, cost = replace(best, proposed=explored.proposed), explored.cost
     proposed, best = _whole(problem, best, free, min_change)
     if proposed is None:
         return _kept(
@@ -114,6 +131,7 @@ def plan_account(
         kkt_residual=best.kkt_residual,
         short="; ".join(filter(None, [short, missed])),
         reason=_reason(first, proposed, current, small, min_change),
+        cost=cost,
     )
 
 

@@ -9,9 +9,9 @@ from math import ceil
 import numpy as np
 import polars as pl
 
-from stakazo_pipelines.allocation.account_plan import AccountPlan, plan_account
+from stakazo_pipelines.allocation.account_plan import AccountPlan, Trial, plan_account
 from stakazo_pipelines.allocation.arm_groups import arm_groups
-from stakazo_pipelines.allocation.arm_table import ArmTable, arm_table, value_per_conversion
+from stakazo_pipelines.allocation.arm_table import ArmTable, arm_table, one_draw, value_per_conversion
 from stakazo_pipelines.allocation.guardrails import ChangeLedger, bounds, judged
 from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve
@@ -30,6 +30,7 @@ class AccountReach:
     limits: Limits
     curve: ExpectedCurve
     targets: Targets | None = None
+    trial: Trial | None = None
 
 
 def allocate(
@@ -53,14 +54,15 @@ def allocate(
     major unit. granted: the total of every account in its minor units, as decided over a portfolio; it stands before
     `total` and policy's growth.
     An arm without an estimate, or whose state is not `ok`, is kept where it is. A change set whose expected gain is
-    not positive is dropped whole, unless policy asks for care, which may cost expected value. Raises AllocationError
-    for arms that are not a table of distinct budgets, or policy's groups that overlap.
+    not positive is dropped whole, unless policy asks for care or for exploring, which may cost expected value. Raises
+    AllocationError for arms that are not a table of distinct budgets, or policy's groups that overlap.
     """
     table = arm_table(estimates, arms, policy, held, minor_units)
     slices, current = table.accounts, table.current
+    drawn = one_draw(estimates, table, seed) if policy.allocation.explore else None
     plans = [
         _plan(
-            _reach(table, rows, policy, ledger, step_cap),
+            _reach(table, rows, policy, ledger, step_cap, drawn),
             policy,
             int(table.units[rows[0]]),
             granted if granted is not None else _asked(table, rows, policy, total),
@@ -72,7 +74,9 @@ def allocate(
     dropped = False
     for index, (plan, rows) in enumerate(zip(plans, slices, strict=True)):
         balanced = plan.total == int(current[rows].sum())
-        careful = policy.allocation.careful or policy.account(*_key(table, rows)).target_cpa is not None
+        careful = (
+            policy.allocation.careful or policy.account(*_key(table, rows)).target_cpa is not None or plan.cost > 0
+        )
         if balanced and not careful and not plan.reason and not gain.account_mean[index] > 0:
             dropped = True
             plans[index] = _dropped(plan, current[rows], float(gain.account_mean[index]))
@@ -101,7 +105,14 @@ def _key(table: ArmTable, rows: Ints) -> tuple[str, str]:
     return str(table.rows["platform"][first]), str(table.rows["account_id"][first])
 
 
-def _reach(table: ArmTable, rows: Ints, policy: Policy, ledger: ChangeLedger, step_cap: float | None) -> AccountReach:
+def _reach(
+    table: ArmTable,
+    rows: Ints,
+    policy: Policy,
+    ledger: ChangeLedger,
+    step_cap: float | None,
+    drawn: ExpectedCurve | None = None,
+) -> AccountReach:
     part = table.rows[int(rows[0]) : int(rows[-1]) + 1]
     arm_ids, units, curve = part["arm_id"].to_list(), int(table.units[rows[0]]), table.curve
     own = policy.account(*_key(table, rows))
@@ -125,8 +136,15 @@ def _reach(table: ArmTable, rows: Ints, policy: Policy, ledger: ChangeLedger, st
     )
     groups = arm_groups(own.groups, arm_ids, part["campaign_id"].fill_null("").to_list())
     limits = Limits.of(rails, table.current[rows], units, groups)
+    trial = None
+    if drawn is not None:
+        trial = Trial(ExpectedCurve(drawn.scale[rows], drawn.elasticity[rows]), policy.allocation.explore)
     return AccountReach(
-        tuple(arm_ids), limits, ExpectedCurve(curve.scale[rows], curve.elasticity[rows]), _targets(own, policy, part)
+        arm_ids=tuple(arm_ids),
+        limits=limits,
+        curve=ExpectedCurve(curve.scale[rows], curve.elasticity[rows]),
+        targets=_targets(own, policy, part),
+        trial=trial,
     )
 
 
@@ -161,6 +179,7 @@ def _plan(reach: AccountReach, policy: Policy, units: int, asked: int, granted: 
         min_change=policy.allocation.min_change,
         units=units,
         targets=reach.targets,
+        trial=reach.trial,
     )
 
 

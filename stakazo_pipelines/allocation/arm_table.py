@@ -60,6 +60,18 @@ def arm_table(
     return ArmTable(table, units, current, risk_curve(table, current / units, aversion), kept)
 
 
+def one_draw(estimates: CurvePosterior, table: ArmTable, seed: int) -> ExpectedCurve:
+    """One draw of the posterior as power curves through today's budgets; scale 0 where there is no curve."""
+    log_value, elasticity = estimates.draws(1, seed)
+    row, now = table.rows["row"].to_numpy(), table.budgets
+    ref = estimates.frame["ref_spend"].to_numpy()[row]
+    known = (row >= 0) & (table.curve.scale > 0) & (now > 0)
+    away = np.log(np.where(known, now, 1.0) / np.where(known, ref, 1.0))
+    slope = np.where(known, elasticity[0, row], 0.0)
+    level = np.where(known, log_value[0, row], 0.0) + slope * away
+    return ExpectedCurve(scale=np.where(known, np.exp(level), 0.0), elasticity=slope)
+
+
 def value_per_conversion(part: pl.DataFrame) -> Floats:
     """float[n]: what a conversion of each of an account's arms is worth, above 0.
 

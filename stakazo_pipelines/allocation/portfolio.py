@@ -6,7 +6,7 @@ cap on moved money bounds the move of its total here; what it then binds inside 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -172,16 +172,24 @@ def _solve(
     kept: Sequence[Stake],
 ) -> tuple[Allocation, Ints]:
     """The optimum in the reporting currency, and each arm's account. kept: accounts that stay where they are."""
+    member: Ints = np.repeat(np.arange(len(stakes)), [len(stake.reach.arm_ids) for stake in stakes])
+    groups = _groups(stakes, ranges, platforms, kept, member)
+    return solve(replace(portfolio_problem(stakes), groups=groups)), member
+
+
+def portfolio_problem(stakes: Sequence[Stake]) -> AllocationProblem:
+    """All arms of the accounts as one problem in the reporting currency, within the arms' own bounds only."""
     sizes = [len(stake.reach.arm_ids) for stake in stakes]
-    member: Ints = np.repeat(np.arange(len(stakes)), sizes)
-    unit = np.array([float(stake.unit_worth) for stake in stakes])
-    worth = np.repeat([float(stake.worth) for stake in stakes], sizes)
+    unit, worth = (
+        np.repeat([float(one) for one in each], sizes)
+        for each in ([stake.unit_worth for stake in stakes], [stake.worth for stake in stakes])
+    )
 
     def money(parts: Sequence[Ints]) -> Floats:
-        return np.asarray(np.concatenate(parts) * unit[member], dtype=np.float64)
+        return np.asarray(np.concatenate(parts) * unit, dtype=np.float64)
 
     current = money([stake.reach.limits.current for stake in stakes])
-    problem = AllocationProblem(
+    return AllocationProblem(
         arm_ids=[f"{stake.name} {arm}" for stake in stakes for arm in stake.reach.arm_ids],
         current=current,
         lower=money([stake.reach.limits.lower for stake in stakes]),
@@ -190,9 +198,7 @@ def _solve(
         elasticity=np.concatenate([stake.reach.curve.elasticity for stake in stakes]),
         ref_spend=np.where(current > 0, current, 1.0),
         total=float(current.sum()),
-        groups=_groups(stakes, ranges, platforms, kept, member),
     )
-    return solve(problem), member
 
 
 def _groups(

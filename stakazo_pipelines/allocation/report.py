@@ -75,6 +75,7 @@ def report(
 
 def _summary(table: ArmTable, rows: Ints, plan: AccountPlan, gain: Gains, index: int) -> AccountSummary:
     first, current = int(rows[0]), table.current[rows]
+    explored = f"exploring costs {plan.cost:,.2f} a day of expected value" if plan.cost > 0 else ""
     units = int(table.units[first])
     return AccountSummary(
         account_id=table.rows["account_id"][first],
@@ -91,7 +92,7 @@ def _summary(table: ArmTable, rows: Ints, plan: AccountPlan, gain: Gains, index:
         chance_of_gain=float(gain.account_chance[index]),
         shadow_price=plan.shadow_price * units,
         kkt_residual=plan.kkt_residual,
-        reason="; ".join(filter(None, [plan.short, plan.reason])),
+        reason="; ".join(filter(None, [plan.short, plan.reason, explored])),
     )
 
 

@@ -48,7 +48,9 @@ def _two_sides(curves: Curves, spare: float, cap: float) -> tuple[Floats, Prices
     # Not up + (down - now) throughout: that would lose the digits of a budget cut to nearly nothing.
     up, down = above.spend, below.spend
     spend = np.where(down >= now, up, np.where(up <= now, down, up + (down - now)))
-    return spend, Prices(np.array([(high + low) / 2]), max(high - low, 0.0) / 2)
+    if high < low:  # the cap is just what must move: money is worth what the side that moves says
+        return spend, Prices(np.array([low if cut > raised else high]), 0.0)
+    return spend, Prices(np.array([(high + low) / 2]), (high - low) / 2)
 
 
 def least_moved(curves: Curves, tree: Tree, spare: Floats) -> tuple[Floats, Prices]:

@@ -20,6 +20,7 @@ from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, AccountKey, account_inputs, allocate_accounts
 from stakazo_pipelines.cycle.experiments import with_experiments
+from stakazo_pipelines.cycle.frontier import day_frontier
 from stakazo_pipelines.cycle.pacing import flight_spend, paced_totals
 from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary, portfolio_gain, summarise
 from stakazo_pipelines.cycle.returns import ESTIMATES
@@ -34,11 +35,16 @@ from stakazo_pipelines.vocabulary import Autonomy
 
 @dataclass(frozen=True, slots=True)
 class PortfolioResult:
-    """frame and accounts as in AllocationResult; portfolio: the same told in one currency."""
+    """frame, accounts and groups as in AllocationResult; portfolio: the same told in one currency.
+
+    frontier: what the accounts that share money would earn with more or less of it (`cycle.frontier`).
+    """
 
     frame: pl.DataFrame
     accounts: tuple[AccountSummary, ...]
+    groups: pl.DataFrame
     portfolio: PortfolioSummary
+    frontier: pl.DataFrame
 
 
 def allocate_day(
@@ -154,7 +160,8 @@ def allocate_portfolio(
     apart |= {key: own.words for key, own in paced.items()}
     currency = policy.portfolio.reporting_currency
     summary = summarise(result.accounts, plans, worths, apart, currency=currency, gain=gain, reason=reason)
-    return PortfolioResult(result.frame, result.accounts, summary)
+    frontier = day_frontier([stake for pool in pools.values() for stake in pool])
+    return PortfolioResult(result.frame, result.accounts, result.groups, summary, frontier)
 
 
 def worth_for(policy: Policy, rates: Rates, platform: str, account: Account, on: date) -> Decimal | None:

@@ -34,7 +34,7 @@ def test_a_plan_needs_only_the_file(make_home, tmp_path):
     assert plan.columns == [
         "ad_group", "current_budget", "proposed_budget", "roas", "roas_low", "roas_high",
         "marginal_roas", "marginal_roas_low", "marginal_roas_high",
-        "expected_gain", "expected_gain_low", "expected_gain_high", "state", "binding",
+        "expected_gain", "expected_gain_low", "expected_gain_high", "state", "binding", "shadow_price",
     ]  # fmt: skip
     assert plan["ad_group"][0] in said
     assert plan["proposed_budget"].sum() <= plan["current_budget"].sum() * (1 + 1e-9)

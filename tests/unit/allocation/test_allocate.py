@@ -347,3 +347,24 @@ def test_policy_can_ask_for_care_and_money_then_goes_to_what_is_known():
 def test_policy_takes_one_kind_of_care_only():
     with pytest.raises(ValueError, match="keep one of them"):
         AllocationPolicy(risk_quantile=0.1, risk_deviations=1.0)
+
+
+def test_exploring_costs_no_more_than_its_share_and_says_what():
+    estimates, arms = world([100, 120, 80, 100], [2.0, 2.0, 2.1, 1.9], sd=0.5)
+    greedy = run(estimates, arms)
+    share = 0.01
+    tried = run(estimates, arms, policy=Policy(allocation=AllocationPolicy(explore=share)))
+    assert proposed(tried) != proposed(greedy)
+    assert sum(proposed(tried).values()) == pytest.approx(400)
+    assert "exploring costs" in tried.accounts[0].reason
+    cost = float(tried.accounts[0].reason.split("exploring costs ")[1].split()[0])
+    assert 0 < cost <= share * 850
+    assert run(estimates, arms, policy=Policy(allocation=AllocationPolicy(explore=0.0))).frame.equals(greedy.frame)
+
+
+def test_exploring_keeps_steps_and_leaves_alone_what_cannot_be_judged():
+    estimates, arms = world([100, 120, 80, 100], [2.0, 2.0, 2.1, 9.0], sd=0.8, states=["ok", "ok", "ok", "stale"])
+    result = run(estimates, arms, policy=Policy(allocation=AllocationPolicy(explore=1.0)))
+    assert proposed(result)["a3"] == 100
+    for arm, budget in zip(["a0", "a1", "a2"], [100, 120, 80], strict=True):
+        assert budget * 0.8 - 1e-9 <= proposed(result)[arm] <= budget * 1.2 + 1e-9

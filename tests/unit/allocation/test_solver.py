@@ -446,16 +446,17 @@ def test_100_000_arms_take_well_under_half_a_second():
 
 
 @settings(max_examples=60, deadline=None)
-@given(problems(kind="both"), st.floats(-0.3, 0.3))
+@given(problems(kind="both") | problems(kind="turnover"), st.floats(-0.3, 0.3))
 def test_a_cap_that_lets_move_only_what_must_is_solved_and_proved(problem, more):
     """The total moves by all that the cap allows, so that nothing may be moved both ways."""
-    groups = problem.groups
-    total = problem.total * (1 + more)
-    now = sums_of(groups, problem.current)
-    wide = replace(groups, lower=np.minimum(groups.lower, now), upper=np.maximum(groups.upper, now))
-    least, most = wide.reach(problem.lower, problem.upper)
-    total = float(np.clip(total, least[-1], most[-1]))
-    one_way = replace(problem, groups=wide, total=total, max_moved=abs(total - float(problem.current.sum())))
+    wide, now = problem.groups, float(problem.current.sum())
+    least, most = problem.lower, problem.upper
+    if wide is not None:
+        here = sums_of(wide, problem.current)
+        wide = replace(wide, lower=np.minimum(wide.lower, here), upper=np.maximum(wide.upper, here))
+        least, most = (sums[-1:] for sums in wide.reach(problem.lower, problem.upper))
+    total = float(np.clip(problem.total * (1 + more), least.sum(), most.sum()))
+    one_way = replace(problem, groups=wide, total=total, max_moved=abs(total - now))
     answer = solve(one_way)
     check_feasible(one_way, answer.proposed)
     assert answer.gap < 1e-9
