@@ -6,6 +6,7 @@ Run: OPENBLAS_NUM_THREADS=1 python benchmarks/calibration.py [--seeds 20] [--fir
 import argparse
 import sys
 import time
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from stakazo_pipelines.policy import MeasurementPolicy
 LEVELS = (50, 80, 90)
 DRAWS = 4000
 FEW = 10  # conversions
+NAIVE_DAYS = 3
 
 
 def judge(world: ArmWorld, *, edits: bool = False) -> pl.DataFrame:
@@ -42,6 +44,9 @@ def judge(world: ArmWorld, *, edits: bool = False) -> pl.DataFrame:
     log_value, elasticity = found.draws(DRAWS, seed=1, most=MEASURED_MAX)
     log_roas = log_value - np.log(frame["ref_spend"].to_numpy())
     log_marginal = log_roas + np.log(elasticity)
+    since = world.as_of - timedelta(days=NAIVE_DAYS)
+    recent = days.filter(pl.col("date_day") >= since).group_by("arm_id").agg(pl.col("spend", "conversions_value").sum())
+    reported = frame.select("arm_id").join(recent, on="arm_id", how="left", maintain_order="left").fill_null(0.0)
     return frame.select("arm_id", "state", "conversions", "days", "elasticity_mean", "elasticity_sd").with_columns(
         kind=pl.lit(world.kind),
         seed=pl.lit(world.seed),
@@ -53,6 +58,10 @@ def judge(world: ArmWorld, *, edits: bool = False) -> pl.DataFrame:
         marginal_error=np.log(frame["marginal_roas"].to_numpy() / truth.marginal),
         true_elasticity=pl.Series(truth.marginal / truth.roas),
         width=np.log(frame["roas_high"].to_numpy() / frame["roas_low"].to_numpy()),
+        spend=reported["spend"],
+        told=frame["roas"] * reported["spend"],
+        naive=reported["conversions_value"],
+        true=pl.Series(truth.roas) * reported["spend"],
         drift=pl.lit(population.drift_sd),
         hazard=pl.lit(population.jump_hazard),
     )
@@ -80,6 +89,15 @@ def table(judged: pl.DataFrame, kinds: list[str]) -> None:
         )
 
 
+def pooled(judged: pl.DataFrame, kinds: list[str]) -> None:
+    """A Markdown row a kind: value told of the last days' spend, over the truth, all arms of a world together."""
+    print(f"| kind | our bias | bias of the reported ratio of the last {NAIVE_DAYS} days |\n|---|---|---|")
+    for kind in kinds:
+        worlds = judged.filter(pl.col("kind") == kind).group_by("seed").agg(pl.col("told", "naive", "true").sum())
+        ours, naive = (float((worlds[name] / worlds["true"]).log().mean()) for name in ("told", "naive"))
+        print(f"| {kind} | {np.expm1(ours):+.1%} | {np.expm1(naive):+.1%} |")
+
+
 def covered(judged: pl.DataFrame, place: str, inside: str) -> str:
     return " / ".join(f"{level:.1f}" for level in share(judged, place, inside)) if len(judged) else "none"
 
@@ -101,6 +119,7 @@ def main() -> None:
             print(f"{kind}, seed {seed}: {time.process_time() - start:.0f} s", file=sys.stderr)
     judged = pl.concat(frames)
     table(judged, asked.kinds)
+    pooled(judged, asked.kinds)
     if asked.save:
         judged.write_parquet(asked.save)
     spent = time.process_time() - start

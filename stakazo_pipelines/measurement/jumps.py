@@ -13,6 +13,7 @@ from stakazo_pipelines.measurement.arrays import Array
 SIDE_DAYS = 21  # before and after a candidate; of two jumps closer than that the clearer is told
 EDIT_HAZARD = 0.5  # that a known edit changes the level
 _SMOOTHING = 0.5  # conversions
+_LEAST_EXPOSURE = 1e-9
 _NEAR, _CLEAR = 4, 0.5  # a jump is told when the chances of the days around it come to more than that
 
 
@@ -32,7 +33,7 @@ def jump_chances(trace: Trace, *, hazard: Array | float, jump_sd: float, drift_s
     """
     counts, exposures = _sides(trace.count, SIDE_DAYS), _sides(trace.exposure, SIDE_DAYS)
     spans = _sides((trace.exposure > 0).astype(np.float64), SIDE_DAYS)
-    both = (exposures[0] > 0) & (exposures[1] > 0)
+    both = (exposures[0] > _LEAST_EXPOSURE) & (exposures[1] > _LEAST_EXPOSURE)
     per_exposure = (counts[0] + counts[1] + _SMOOTHING) / np.where(both, exposures[0] + exposures[1], 1.0)
     expected = [side * per_exposure + _SMOOTHING for side in exposures]
     change = np.log((counts[1] + _SMOOTHING) / expected[1]) - np.log((counts[0] + _SMOOTHING) / expected[0])

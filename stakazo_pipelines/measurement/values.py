@@ -11,6 +11,7 @@ from stakazo_pipelines.measurement.pooling import leave_one_out
 
 _HALF_LIVES = (7.0, 14.0, 28.0, 56.0, 112.0, 182.0)
 _RICH = 5.0  # conversions, so that a mean of values has a logarithm near normal
+_LEAST_WORTH = 1e-100  # less, in a whole sum, is nothing
 _SMOOTHING = 0.1  # conversions of the account's mean value, so that a value of zero has a logarithm
 
 
@@ -101,8 +102,9 @@ def _weeks(panel: Panel) -> tuple[Array, Array, Array]:
     use = (conversions > 0) & rows["value"].is_not_null().to_numpy()
     total = sum_by(arm[use], conversions[use], len(panel.arms))
     value = sum_by(arm[use], worth[use], len(panel.arms))
-    use &= (total[arm] >= _RICH) & (value[arm] > 0)
-    mean = np.where(total > 0, value / np.where(total > 0, total, 1.0), 0.0)
+    rich = (total >= _RICH) & (value > _LEAST_WORTH)
+    use &= rich[arm]
+    mean = value / np.where(rich, total, 1.0)
     accounts, weeks = panel.series.accounts, -(-panel.days // 7)
     cell = panel.series.account[arm[use]] * weeks + (panel.days - 1 - rows["day"].to_numpy()[use]) // 7
     counts, expected, earned = (
@@ -119,12 +121,12 @@ def _forecast_score(counts: Array, expected: Array, earned: Array, half_life: fl
         weight = 0.5 ** (7.0 * np.arange(weeks - 1 - week) / half_life)
         past = counts[:, week + 1 :]
         known, square = past @ weight, past @ weight**2
-        told = (counts[:, week] >= _RICH) & (known >= _RICH) & (earned[:, week] > 0)
-        told &= earned[:, week + 1 :] @ weight > 0
+        before, due = earned[:, week + 1 :] @ weight, expected[:, week + 1 :] @ weight
+        told = (counts[:, week] >= _RICH) & (known >= _RICH)
+        told &= np.minimum(earned[:, week], before) > _LEAST_WORTH
         if not np.any(told):
             continue
-        before = (earned[:, week + 1 :] @ weight)[told] / (expected[:, week + 1 :] @ weight)[told]
-        surprise = np.log(earned[told, week] / expected[told, week] / before)
+        surprise = np.log(earned[told, week]) - np.log(expected[told, week]) - np.log(before[told]) + np.log(due[told])
         variance = np.log1p(value_cv**2 / counts[told, week]) + np.log1p(value_cv**2 * square[told] / known[told] ** 2)
         score -= 0.5 * float(np.sum(surprise**2 / variance + np.log(variance)))
     return score
