@@ -188,8 +188,9 @@ def audit_engine(
 ) -> Audit:
     """Sample the full model for every arm of the window, or for a stratified `max_arms` of them, and compare.
 
-    Without `sampling` the chains are as long as memory allows. The daily engine sees the same arms and days, with `population` or, without one, its own empirical-Bayes fit. Takes
-    minutes of CPU. Raises MeasurementError when there is no delivery in the window, or on impossible input.
+    The daily engine sees the same arms and days, with `population` or, without one, its own empirical-Bayes fit.
+    Without `sampling` the chains are as long as memory allows: minutes of CPU. Raises MeasurementError when there is
+    no delivery in the window, or on impossible input.
     """
     first = as_of - timedelta(days=settings.window_days - 1)
     known = arm_days.filter(pl.col("date_day").is_between(first, as_of), pl.col("spend") > 0)
