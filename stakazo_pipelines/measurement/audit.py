@@ -37,9 +37,10 @@ from stakazo_pipelines.policy import MeasurementPolicy
 QUANTITIES = ("log_value", "elasticity")
 QUANTITIES_SAMPLED = ("level", "elasticity")
 CHECKS = ("total", "zeros", "dispersion", "weekday")
-SAMPLING = Sampling(draws=1500, tune=700, target_accept=0.9)
 _MOST_LEVELS = 60_000  # arms x steps: beyond, levels move in longer steps than a day
 _CHECKED_ARMS = 200
+_MOST_STORED = 60_000_000  # draws x levels over all chains: nutpie keeps every level of every draw in memory
+_DRAWS = (800, 4000)  # of one chain
 _PREDICTIVE_DRAWS = 300
 _QUANTILES = (0.05, 0.95)
 _NORMAL_WIDTH = 2 * 1.6448536269514722  # of a normal's 90 % interval, in its deviations
@@ -183,12 +184,13 @@ def audit_engine(
     settings: MeasurementPolicy,
     seed: int,
     max_arms: int,
-    sampling: Sampling = SAMPLING,
+    sampling: Sampling | None = None,
 ) -> Audit:
     """Sample the full model for every arm of the window, or for a stratified `max_arms` of them, and compare.
 
-    The daily engine sees the same arms and days, with `population` or, without one, its own empirical-Bayes fit. Takes
-    minutes of CPU. Raises MeasurementError when there is no delivery in the window, or on impossible input.
+    The daily engine sees the same arms and days, with `population` or, without one, its own empirical-Bayes fit.
+    Without `sampling` the chains are as long as memory allows: minutes of CPU. Raises MeasurementError when there is
+    no delivery in the window, or on impossible input.
     """
     first = as_of - timedelta(days=settings.window_days - 1)
     known = arm_days.filter(pl.col("date_day").is_between(first, as_of), pl.col("spend") > 0)
@@ -207,7 +209,8 @@ def audit_engine(
     model = full_model(
         panel, fit_value(panel, defaults, defaults), defaults, step_days=step_days, checked_arms=_CHECKED_ARMS
     )
-    trace = sample(compile_model(model, keep=(*HYPER, *ARMS, *SHARED, CHECKED)), sampling, seed=seed)
+    lengths = sampling or _sampling_of(levels=len(arms) * -(-panel.days // step_days))
+    trace = sample(compile_model(model, keep=(*HYPER, *ARMS, *SHARED, CHECKED)), lengths, seed=seed)
     return Audit(
         arms=len(arms),
         of_arms=known["arm_id"].n_unique(),
@@ -217,3 +220,9 @@ def audit_engine(
         compared=compare(arm_draws(trace, panel, step_days=step_days, seed=seed), daily),
         p_values=predictive_checks(trace, panel, checked_arms=_CHECKED_ARMS, seed=seed),
     )
+
+
+def _sampling_of(levels: int) -> Sampling:
+    fewest, most = _DRAWS
+    draws = int(np.clip(_MOST_STORED // (2 * max(levels, 1)), fewest, most))
+    return Sampling(draws=draws, tune=1000, chains=2, target_accept=0.9)

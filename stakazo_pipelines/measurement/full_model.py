@@ -43,6 +43,8 @@ HYPER = (
 ARMS = ("level", "elasticity", "value")
 SHARED = ("shock_last", "weekday")
 CHECKED = "log_mean"  # of the cells asked for
+_TYPICAL_SHOCK, _TYPICAL_DISPERSION = 0.1, 0.1
+_CENTRED_FROM = 4.0  # of a day's information on its shock over the prior's
 _MANY, _MANY_SLOPES = 12, 150  # arms in a group that tell its level, its elasticity
 
 
@@ -127,8 +129,11 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
         # Backwards from the last step, whose levels the tree pools.
         step = (panel.days - 1 - day) // step_days
         walk = _walk(drift, int(step.max(initial=0)), arms, step_days)[step, arm] - trend * (panel.days - 1 - day)
-        unit = pm.ZeroSumNormal("weekday_unit", sigma=1.0, shape=(series.accounts, 7))
-        weekday = pm.Deterministic("weekday", weekday_sd * unit)
+        if _well_told(panel):
+            weekday = pm.ZeroSumNormal("weekday", sigma=weekday_sd, shape=(series.accounts, 7))
+        else:
+            unit = pm.ZeroSumNormal("weekday_unit", sigma=1.0, shape=(series.accounts, 7))
+            weekday = pm.Deterministic("weekday", weekday_sd * unit)
         account = series.account[arm]
         eta = (
             seen[arm]
@@ -256,10 +261,8 @@ def _shock(sd: Any, persistence: Any, panel: Panel) -> Any:
     import pymc as pm
 
     days, accounts = panel.days, panel.series.accounts
-    seen = panel.series.count[panel.series.observed]
-    information = float((seen / (1.0 + _TYPICAL_DISPERSION * seen)).sum()) / (days * accounts)
     scale = pm.math.sqrt(1.0 - persistence**2)
-    if information * _TYPICAL_SHOCK**2 < _CENTRED_FROM:
+    if not _well_told(panel):
         lag = np.subtract.outer(np.arange(days), np.arange(days))
         powers = pm.math.where(lag >= 0, persistence ** np.maximum(lag, 0), 0.0)
         reach = powers * pm.math.where(np.arange(days) == 0, 1.0, scale)[None, :]
@@ -273,8 +276,11 @@ def _shock(sd: Any, persistence: Any, panel: Panel) -> Any:
     return unit
 
 
-_TYPICAL_SHOCK, _TYPICAL_DISPERSION = 0.1, 0.1
-_CENTRED_FROM = 4.0  # of a day's information on its shock over the prior's
+def _well_told(panel: Panel) -> bool:
+    """Whether an account's counts of a day tell its shared effects much better than their prior does."""
+    seen = panel.series.count[panel.series.observed]
+    information = float((seen / (1.0 + _TYPICAL_DISPERSION * seen)).sum()) / (panel.days * panel.series.accounts)
+    return information * _TYPICAL_SHOCK**2 >= _CENTRED_FROM
 
 
 def _negative_binomial(count: Array, eta: Any, dispersion: Any) -> Any:

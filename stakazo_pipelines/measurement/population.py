@@ -30,8 +30,8 @@ _HAZARD_DAYS = 5000.0  # arm-days that the prior of the jump hazard is worth
 _MOST_HAZARD = 0.05
 _DRIFT, _TREND, _SHOCK = 0, 1, 3  # places in DYNAMICS_SPREAD
 # Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit
-# persistence, log weekday. The trend's is narrow, which damps it: accounts wander as a whole, which the likelihood takes
-# for many arms that agree on a trend, and what went down for weeks seldom goes on so.
+# persistence, log weekday. The trend's is narrow, which damps it: accounts wander as a whole, which the likelihood
+# takes for many arms that agree on a trend, and what went down for weeks seldom goes on so.
 DYNAMICS_SPREAD = np.array([0.7, 0.0007, 1.0, 0.7, 1.0, 0.7])
 SDS_SPREAD = 0.6  # of log standard deviations in the trees
 ELASTICITY_SDS_SPREAD = 0.5
