@@ -68,6 +68,7 @@ class Filtered:
     arm_log_predictive: Array
     account_log_predictive: Array
     level_skewness: Array
+    mean_shock: Array  # per account: over its days with delivery
     trace: Trace | None = None
 
 
@@ -98,6 +99,7 @@ def run_filter(
     elapsed = np.zeros(len(level))
     arm_log = np.zeros(len(level))
     account_log = np.zeros(series.accounts)
+    shocks, days = np.zeros(series.accounts), np.zeros(series.accounts)
     told, exposure, wandered = np.zeros(len(level)), np.zeros(len(level)), np.zeros(len(level))
     trace = Trace(np.zeros_like(series.count), np.zeros_like(series.count)) if traced else None
     for day in range(len(series.weekday)):
@@ -136,6 +138,9 @@ def run_filter(
             shared_cov=shared_cov,
         )
         account_log += common.log_predictive
+        running = np.bincount(series.account[seen], minlength=series.accounts) > 0
+        shocks += shared[:, 0] * running
+        days += running
         total_variance = own_variance + common.variance_without
         total_mean = own_mean + common.mean_without
         moments = absorb(
@@ -168,7 +173,8 @@ def run_filter(
         told=told,
         exposure=exposure,
     )
-    return Filtered(belief, elapsed, wandered, shared, shared_cov, arm_log, account_log, skewness, trace)
+    mean_shock = shocks / np.maximum(days, 1.0)
+    return Filtered(belief, elapsed, wandered, shared, shared_cov, arm_log, account_log, skewness, mean_shock, trace)
 
 
 def _retold(filtered: Belief, *, mean: Array, variance: Array, told: Array, exposure: Array) -> tuple[Belief, Array]:

@@ -234,7 +234,7 @@ def _values(panel: Panel, valued: Population, defaults: Population) -> None:
     """Log value per conversion of every arm: a mean of n values of variation cv as a gamma variate, shape n / cv^2."""
     import pymc as pm
 
-    evidence = value_evidence(panel, memory_days=valued.memory_days)
+    evidence = value_evidence(panel, memory_days=valued.value_memory_days)
     shape = evidence.conversions / valued.value_cv**2
     sds = _spreads("value_sds", defaults.value_sds, SDS_SPREAD)
     value = pm.Normal("value", _above(panel.tree, "value", sds, _root("value", VALUE_ROOT), many=_MANY), sds[0])

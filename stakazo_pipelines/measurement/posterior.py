@@ -192,6 +192,9 @@ def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
         sds=population.elasticity_sds,
         root=(population.elasticity_mean, population.elasticity_mean_sd**2),
     )
+    # Shocks that do not average out are the account's level: many arms with wide priors, as in the first pass, put the
+    # first days' surprise into the shock, their levels learn the opposite, and no later day could tell.
+    level = level + fit.filtered.mean_shock[panel.series.account]
     return Belief(
         level=level + level_shift - population.trend * fit.filtered.elapsed,
         elasticity=elasticity + elasticity_shift,
