@@ -25,7 +25,7 @@ from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, val
 
 MAX_RHAT = 1.01
 MIN_ESS = 400.0
-MAX_DIVERGENT_SHARE = 0.005
+MAX_DIVERGENT_SHARE = 0.01
 HYPER = (
     "drift_sd",
     "trend",
