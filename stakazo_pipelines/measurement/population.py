@@ -26,13 +26,15 @@ __all__ = ["Population", "fit_population", "subsample"]
 _ROUNDS = 2
 _STEP = 1e-3
 _CURVATURE_STEP = 0.2
+# Accounts wander as a whole, which the likelihood takes for many arms that agree on a trend: of the trend found, this
+# share is expected to be one (prior sd 0.004 a day, wandering 0.003).
+_DAMPED = 0.004**2 / (0.004**2 + 0.003**2)
 _HAZARD_DAYS = 5000.0  # arm-days that the prior of the jump hazard is worth
 _MOST_HAZARD = 0.05
 _DRIFT, _TREND, _SHOCK = 0, 1, 3  # places in DYNAMICS_SPREAD
 # Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit
-# persistence, log weekday. The trend's is narrow, which damps it: accounts wander as a whole, which the likelihood
-# takes for many arms that agree on a trend, and what went down for weeks seldom goes on so.
-DYNAMICS_SPREAD = np.array([0.7, 0.0007, 1.0, 0.7, 1.0, 0.7])
+# persistence, log weekday.
+DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
 SDS_SPREAD = 0.6  # of log standard deviations in the trees
 ELASTICITY_SDS_SPREAD = 0.5
 LEVEL_SLOPES_SD = (0.5, 0.2)
@@ -257,6 +259,7 @@ def _fit_dynamics(panel: Panel, population: Population, defaults: Population) ->
     mode = centre + found.x * DYNAMICS_SPREAD
     # Posterior means of the variances, not their modes: what is badly known (few arms) has to widen the intervals.
     mean = mode + np.where(np.isin(np.arange(size), (_DRIFT, _SHOCK)), sds**2, 0.0)
+    mean[_TREND] = centre[_TREND] + _DAMPED * (mean[_TREND] - centre[_TREND])
     days = float(panel.series.observed.sum())
     hazard = (_HAZARD_DAYS * defaults.jump_hazard + float(fit.jumps.sum())) / (_HAZARD_DAYS + days)
     return replace(_unpack(population, mean), trend_sd=float(sds[_TREND]), jump_hazard=min(hazard, _MOST_HAZARD))
