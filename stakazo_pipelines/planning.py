@@ -211,7 +211,7 @@ def planner(
     estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, seed=seed)
     lifted = lifted_table(estimates, arms, aged, lift_tests, as_of=day, target=policy.measurement.target_roas)
     notes += lifted.notes
-    if seems_complete(aged):
+    if seems_complete(_aged(days, reported)):
         notes.append("the last days sold as those before them, so no conversions are taken to be still to come")
     else:
         notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)

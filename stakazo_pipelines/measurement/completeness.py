@@ -8,7 +8,7 @@ from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY, MATURE_AGE,
 COMPLETE = MaturityCurve(shares=(1.0,) * (MATURE_AGE + 1))
 _RECENT = 5  # ages below this are the ones that delay would show in
 _SETTLED = 8  # ages from here are compared with
-_LONGEST = 42
+_LONGEST = 22  # days; further back returns were others
 _LEAST_DAYS = 7
 # A Bayes factor of 3: how late conversions come is itself unsure, so the two never lie further apart than ten to one.
 _LEAST_LOG_ODDS = 1.1
