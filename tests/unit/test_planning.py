@@ -124,7 +124,7 @@ def test_a_single_day_is_insufficient():
 def test_old_data_is_stale_and_young_data_immature():
     assert set(plan(table(), as_of=START + timedelta(days=60)).frame["state"]) == {"stale"}
     strict = Policy(measurement=Policy().measurement.model_copy(update={"min_maturity": 0.99}))
-    assert set(plan(table(), policy=strict).frame["state"]) == {"immature"}
+    assert set(plan(filling(table()), policy=strict).frame["state"]) == {"immature"}
 
 
 def test_a_young_table_says_what_delay_is_assumed_and_an_older_one_does_not():
