@@ -14,11 +14,11 @@ from scipy.special import expit, logit
 
 from stakazo_pipelines.measurement.arrays import Array, IntArray
 from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Series, run_filter
-from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slopes
+from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import ARM_COLUMNS, Panel, build_panel
-from stakazo_pipelines.measurement.pooling import Tree, Upward, send_up
 from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, run_passes
+from stakazo_pipelines.measurement.tree_fit import TreePrior, fit_tree
 from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_memory, value_variation
 
 __all__ = ["Population", "fit_population", "subsample"]
@@ -108,11 +108,11 @@ def fit_value(panel: Panel, population: Population, defaults: Population) -> Pop
     variation = value_variation(panel)
     cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
     evidence = value_evidence(panel, memory_days=population.value_memory_days)
-    found = _fit_tree(
+    found = fit_tree(
         panel.tree,
         evidence.log_mean(cv),
         evidence.precision(cv),
-        _TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
+        TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
     )
     return replace(population, value_cv=cv, value_sds=found.sds)
 
@@ -120,20 +120,20 @@ def fit_value(panel: Panel, population: Population, defaults: Population) -> Pop
 def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
     """Spreads and slopes of level and elasticity, and the mean elasticity, from the arms' sites."""
     fit = run_passes(panel, population)
-    level = _fit_tree(
+    level = fit_tree(
         panel.tree,
         fit.sites.level,
         fit.sites.level_precision,
-        _TreePrior(defaults.level_sds, SDS_SPREAD, LEVEL_ROOT, defaults.level_slopes, LEVEL_SLOPES_SD),
+        TreePrior(defaults.level_sds, SDS_SPREAD, LEVEL_ROOT, defaults.level_slopes, LEVEL_SLOPES_SD),
         fit.level_covariates,
     )
     root = (defaults.elasticity_mean, defaults.elasticity_mean_sd**2)
     slopes, slopes_sd = defaults.elasticity_slopes, ELASTICITY_SLOPES_SD
-    elasticity = _fit_tree(
+    elasticity = fit_tree(
         panel.tree,
         fit.sites.elasticity,
         fit.sites.elasticity_precision,
-        _TreePrior(defaults.elasticity_sds, ELASTICITY_SDS_SPREAD, root, slopes, slopes_sd),
+        TreePrior(defaults.elasticity_sds, ELASTICITY_SDS_SPREAD, root, slopes, slopes_sd),
         fit.elasticity_covariates,
     )
     return replace(
@@ -145,63 +145,6 @@ def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> 
         elasticity_mean=float(np.clip(elasticity.root_mean, 0.1, 0.95)),
         elasticity_mean_sd=float(np.sqrt(elasticity.root_variance)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _TreePrior:
-    """Log-normal on the five spreads around `sds`, normal on the slopes, normal (mean, variance) on the root."""
-
-    sds: Sds
-    spread: float
-    root: tuple[float, float]
-    slopes: Slopes = (0.0, 0.0)
-    slopes_sd: Slopes = (1.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _TreeFit:
-    sds: Sds
-    slopes: Slopes
-    root_mean: float
-    root_variance: float
-
-
-def _fit_tree(
-    tree: Tree, mean: Array, precision: Array, prior: _TreePrior, covariates: Array | None = None
-) -> _TreeFit:
-    """Spreads and slopes (none without covariates) at their mode, and the root's posterior under them.
-
-    A spread is the root of its variance's posterior mean, log-normal around the mode: what few arms leave open has to
-    widen the intervals.
-    """
-    levels = len(prior.sds)
-    shifts = np.zeros((len(mean), 2)) if covariates is None else covariates
-    centre = np.concatenate([np.log(prior.sds), prior.slopes])
-    scale = np.concatenate([np.full(levels, prior.spread), prior.slopes_sd])
-
-    def send(unit: Array) -> Upward:
-        point = centre + unit * scale
-        sds = np.exp(point[:levels]).tolist()
-        return send_up(tree, mean=mean - shifts @ point[levels:], precision=precision, sds=sds, root=prior.root)
-
-    def loss(unit: Array) -> float:
-        return -send(unit).log_evidence + 0.5 * float(unit @ unit)
-
-    bounds = [(-5.0, 4.0)] * levels + [(-4.0, 4.0)] * 2
-    found = minimize(loss, np.zeros(levels + 2), method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
-    up, point = send(found.x), centre + found.x * scale
-    total = float(up.precision[-1].sum()) + 1.0 / prior.root[1]
-    weighted = float(up.weighted[-1].sum()) + prior.root[0] / prior.root[1]
-    spread = prior.spread**2 / np.maximum(_bends(loss, found.x, levels), 1.0)
-    arm, campaign, objective, account, platform = np.exp(point[:levels] + spread).tolist()
-    first, second = point[levels:].tolist()
-    return _TreeFit((arm, campaign, objective, account, platform), (first, second), weighted / total, 1.0 / total)
-
-
-def _bends(loss: Callable[[Array], float], at: Array, count: int) -> Array:
-    """Second derivatives of `loss` along its first `count` directions."""
-    steps = _CURVATURE_STEP * np.eye(len(at))[:count]
-    return np.array([loss(at + step) + loss(at - step) - 2 * loss(at) for step in steps]) / _CURVATURE_STEP**2
 
 
 def _pack(population: Population) -> Array:
