@@ -22,7 +22,7 @@ def maturity_vintages(lake: Lake, since: date, until: date) -> pl.DataFrame:
     """One row per platform, attribution window, objective, account, report day and age, with conversions and value.
 
     Columns: platform, attribution_window, objective, account_id, date_day, age_days, conversions, conversions_value.
-    From campaign-level files, from account-level ones where those were fetched more often, else from ad-level ones;
+    From campaign-level files, from account-level ones where those were read on more mornings, else from ad-level ones;
     window and objective are those of the campaign now, "" where unknown. A vintage without rows of a group counts as
     zero conversions; two fetches at the same age leave the newer one.
     """
@@ -33,7 +33,7 @@ def maturity_vintages(lake: Lake, since: date, until: date) -> pl.DataFrame:
             found.setdefault((file.platform, file.account_id, file.day), []).append(file)
         for key, files in found.items():
             had = chosen.get(key, [])
-            if not had or (dataset == "insights_account" and len(files) > len(had)):
+            if not had or (dataset == "insights_account" and _mornings(files) > _mornings(had)):
                 chosen[key] = files
     files = [file for group in chosen.values() for file in group]
     windows, objectives = _windows(lake, until), _objectives(lake, until + timedelta(days=1))
@@ -43,6 +43,11 @@ def maturity_vintages(lake: Lake, since: date, until: date) -> pl.DataFrame:
         for dataset in datasets or ["insights_account"]
     ]
     return pl.concat(sums).sort(*_ACCOUNT, *_GROUP, "date_day", "age_days")
+
+
+def _mornings(files: Sequence[RawFile]) -> int:
+    """How often a day was read; reading again after a failure on the same morning is no further time."""
+    return len({file.fetched_at.date() for file in files})
 
 
 def _windows(lake: Lake, until: date) -> pl.DataFrame:
