@@ -77,7 +77,7 @@ def _vintage_sums(
     files: Sequence[RawFile], dataset: str, windows: pl.DataFrame, objectives: pl.DataFrame
 ) -> pl.DataFrame:
     schema = dict(zip(_VINTAGE, (pl.String(), pl.String(), pl.Date(), pl.Datetime("us", "UTC")), strict=True))
-    whole, _ = newest_whole(files, key=lambda file: file.path)
+    whole, _ = newest_whole(files, key=lambda file: (file.platform, file.account_id, file.day, file.fetched_at))
     stamps = [(file.platform, file.account_id, file.day, file.fetched_at) for file in whole]
     vintages = pl.DataFrame(stamps, schema=schema, orient="row").unique()
     rows = read_raw(whole, dataset, columns=_COLUMNS).frame

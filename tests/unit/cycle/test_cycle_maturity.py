@@ -85,6 +85,16 @@ def test_where_only_the_account_was_read_again_its_totals_teach(lake):
     assert told(lake) == {(WINDOW, ""): [(1, 5.0), (2, 6.0)]}
 
 
+def test_a_second_reading_of_the_same_morning_counts_once_and_in_place_of_the_first(lake):
+    report(lake, Level.CAMPAIGN, 1, [("c1", None, 5, WINDOW)])
+    for conversions in (3, 7):
+        report(lake, Level.CAMPAIGN, 3, [("c1", None, conversions, WINDOW)])
+    report(lake, Level.ACCOUNT, 1, [("", None, 5, WINDOW)])
+    for _ in range(2):
+        report(lake, Level.ACCOUNT, 3, [("", None, 7, WINDOW)])
+    assert told(lake) == {(WINDOW, "sales"): [(1, 5.0), (3, 7.0)]}
+
+
 def test_curves_of_the_lake_stand_under_their_groups(lake):
     report(lake, Level.CAMPAIGN, 1, [("c1", None, 5, WINDOW)])
     report(lake, Level.CAMPAIGN, 3, [("c1", None, 9, WINDOW)])
