@@ -190,7 +190,8 @@ def _retold(filtered: Belief, *, mean: Array, variance: Array, told: Array, expo
         level=share * shape.mean + (1.0 - share) * filtered.level,
         elasticity=filtered.elasticity,
         level_variance=mixed,
-        covariance=filtered.covariance,
+        # The correlation stays: with the old covariance a smaller variance would make the two no joint normal.
+        covariance=filtered.covariance * np.sqrt(mixed / filtered.level_variance),
         elasticity_variance=filtered.elasticity_variance,
     )
     return belief, shape.skewness

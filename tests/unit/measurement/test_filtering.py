@@ -61,3 +61,31 @@ def test_a_days_probability_is_that_of_all_arms_at_one_shared_effect(size: float
 def test_an_arm_alone_in_its_account_has_no_probability_to_share() -> None:
     found = one_day(np.array([3.0]), np.array([0.4]), spread=0.3)
     assert found.account_log_predictive[0] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_level_and_elasticity_stay_a_joint_normal_where_conversions_are_few() -> None:
+    rng = np.random.default_rng(3)
+    days, arms = 40, 200
+    ratio = rng.normal(1.5, 0.5, (days, arms))  # spend far above the reference ties level and elasticity together
+    mean = rng.uniform(-4.0, 0.5, arms)
+    series = Series(
+        count=rng.poisson(np.exp(mean + 0.3 * ratio)).astype(float),
+        log_ratio=ratio,
+        offset=np.zeros((days, arms)) + mean,
+        offset_variance=np.zeros((days, arms)),
+        observed=np.ones((days, arms), dtype=np.bool_),
+        weekday=np.arange(days) % 7,
+        account=np.zeros(arms, dtype=np.int64),
+        accounts=1,
+    )
+    dynamics = Dynamics(
+        drift_variance=np.full(arms, 1e-4),
+        trend=np.zeros(arms),
+        dispersion=np.full(arms, DISPERSION),
+        shock_variance=np.array([SHOCK_VARIANCE]),
+        shock_persistence=np.array([0.5]),
+        weekday_variance=np.array([WEEKDAY_VARIANCE]),
+    )
+    zero = np.zeros(arms)
+    found = run_filter(series, dynamics, Belief(zero, zero + 0.7, zero + 1.0, zero.copy(), zero + 0.1)).arms
+    assert (found.covariance**2 < found.level_variance * found.elasticity_variance).all()
