@@ -22,7 +22,7 @@ import polars as pl
 
 from stakazo_pipelines.commands.importing import chosen_mapping
 from stakazo_pipelines.commands.plan import table_of
-from stakazo_pipelines.planning import arms_of, estimated
+from stakazo_pipelines.planning import arms_of, estimated, maturity_of_table
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.scoring.noise import learn_noise
 from stakazo_pipelines.scoring.predictive import Noise, expected_value, with_noise
@@ -153,7 +153,10 @@ def our_draws(
     days: pl.DataFrame, arms: pl.DataFrame, truth_days: pl.DataFrame, *, as_of: date, reported: date, seed: int
 ) -> tuple[np.ndarray, np.ndarray, Grid, np.ndarray]:
     """DRAWS x days x arms of value, with and without the days' own noise summed: what `stakazo plan` believes."""
-    estimates, population = estimated(days, arms, policy=Policy(), as_of=as_of, reported=reported, seed=seed)
+    maturity = maturity_of_table(days, reported)
+    estimates, population = estimated(
+        days, arms, policy=Policy(), as_of=as_of, reported=reported, maturity=maturity, seed=seed
+    )
     arm_ids = estimates.frame["arm_id"].to_list()
     truth = grid_of(truth_days, arm_ids)
     log_value, elasticity = estimates.draws(DRAWS, seed)

@@ -1,5 +1,6 @@
 """Lift tests on a plain table: its ad groups have names instead of ids, and it knows no accounts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -9,6 +10,7 @@ from stakazo_pipelines.cycle.lift import between, calibrate, reasons
 from stakazo_pipelines.lift_tests import LiftTest, LiftTests
 from stakazo_pipelines.measurement.calibrated import INCREMENTAL
 from stakazo_pipelines.measurement.estimate import Estimates
+from stakazo_pipelines.measurement.maturity import MaturityCurve
 
 # What a plan adds to its rows where lift tests are given; see `measurement.calibrated`.
 LIFT_COLUMNS = (
@@ -32,7 +34,14 @@ class LiftedTable:
 
 
 def lifted_table(
-    estimates: Estimates, arms: pl.DataFrame, days: pl.DataFrame, given: LiftTests, *, as_of: date, target: float
+    estimates: Estimates,
+    arms: pl.DataFrame,
+    days: pl.DataFrame,
+    given: LiftTests,
+    *,
+    as_of: date,
+    target: float,
+    maturity: Mapping[str, MaturityCurve],
 ) -> LiftedTable:
     """`cycle.lift.calibrate` for `arms` and aged `days` as `planning.arms_of` gives them, known before `as_of`."""
     found = calibrate(
@@ -41,7 +50,7 @@ def lifted_table(
         day=as_of - timedelta(days=1),
         target=target,
         reports=between(days),
-        maturity={},
+        maturity=maturity,
     )
     notes = [f"{given.source}: {one}" for one in reasons(found.tests)]
     if (found.frame["basis"] == INCREMENTAL).any():

@@ -1,15 +1,13 @@
 """A plan on paper for another total than today's: budgets brought to it first, and the plan told from today's."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
 from stakazo_pipelines.allocation.guardrails import judged
-from stakazo_pipelines.allocation.posterior import gains
 from stakazo_pipelines.allocation.problem import Floats, Ints
-from stakazo_pipelines.allocation.report import AccountSummary
+from stakazo_pipelines.allocation.report import AccountSummary, retold
 from stakazo_pipelines.allocation.rounding import round_to_total
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.measurement.estimate import Estimates
@@ -70,33 +68,7 @@ def since_today(
     frame: pl.DataFrame, summary: AccountSummary, arms: pl.DataFrame, estimates: Estimates, unit: int, seed: int
 ) -> tuple[pl.DataFrame, AccountSummary]:
     """The same plan told from today's budgets instead of those that the total started from."""
-    rows = estimates.frame.select("arm_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
     today = arms.select("arm_id", ((pl.col("budget") * unit).round() / unit).alias("current_budget"))
-    table = (
-        frame.drop("current_budget")
-        .join(today, on="arm_id", maintain_order="left")
-        .join(rows, on="arm_id", maintain_order="left")
+    return retold(
+        frame.drop("current_budget").join(today, on="arm_id", maintain_order="left"), summary, estimates, seed=seed
     )
-    current, proposed = table["current_budget"].to_numpy(), table["proposed_budget"].to_numpy()
-    account: Ints = np.zeros(len(table), dtype=np.int64)
-    gain = gains(
-        estimates,
-        row=table["row"].to_numpy(),
-        account=account,
-        accounts=1,
-        current=current,
-        proposed=proposed,
-        seed=seed,
-    )
-    told = replace(
-        summary,
-        changes=int((current != proposed).sum()),
-        current_total=float(current.sum()),
-        moved=float(np.abs(proposed - current).sum()),
-        expected_gain=float(gain.account_mean[0]),
-        expected_gain_low=float(gain.account_low[0]),
-        expected_gain_high=float(gain.account_high[0]),
-        chance_of_gain=float(gain.account_chance[0]),
-    )
-    columns = {"expected_gain": gain.mean, "expected_gain_low": gain.low, "expected_gain_high": gain.high}
-    return table.with_columns(pl.Series(name, column) for name, column in columns.items()), told

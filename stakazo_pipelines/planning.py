@@ -3,6 +3,7 @@
 The same measurement and allocation as the pipeline's, on a frame that `table_input` has checked. Pure: no files.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from stakazo_pipelines.lifted_table import NO_TESTS, lifted_table
 from stakazo_pipelines.measurement.completeness import COMPLETE, seems_complete
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
 from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.paper import Wishes, on_paper, outside
@@ -208,10 +210,13 @@ def planner(
     aged = _aged(days, reported)
     days, why = counted(days)
     notes += [why] if why else []
-    estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, seed=seed)
-    lifted = lifted_table(estimates, arms, aged, lift_tests, as_of=day, target=policy.measurement.target_roas)
+    maturity = maturity_of_table(days, reported)
+    estimates, _ = estimated(days, arms, policy=policy, as_of=day, reported=reported, maturity=maturity, seed=seed)
+    lifted = lifted_table(
+        estimates, arms, aged, lift_tests, as_of=day, target=policy.measurement.target_roas, maturity=maturity
+    )
     notes += lifted.notes
-    if seems_complete(_aged(days, reported)):
+    if maturity:
         notes.append("the last days sold as those before them, so no conversions are taken to be still to come")
     else:
         notes += assumed_of_a_table(day, reported, threshold=policy.measurement.mature_share)
@@ -220,20 +225,31 @@ def planner(
 
 
 def estimated(
-    days: pl.DataFrame, arms: pl.DataFrame, *, policy: Policy, as_of: date, reported: date, seed: int
+    days: pl.DataFrame,
+    arms: pl.DataFrame,
+    *,
+    policy: Policy,
+    as_of: date,
+    reported: date,
+    maturity: Mapping[str, MaturityCurve],
+    seed: int,
 ) -> tuple[Estimates, Population]:
     """What `plan_table` estimates from `days` and `arms` as `arms_of` gives them, and with which population.
 
-    reported: when the table was made, from which the age of its days counts: late conversions had until then to arrive,
-    if any come late at all.
+    reported: when the table was made, from which the age of its days counts: late conversions had until then to arrive.
+    maturity: as `maturity_of_table` gives it.
     """
     arm_days = _aged(days, reported)
-    curves = dict.fromkeys(arms["platform"].unique(), COMPLETE) if seems_complete(arm_days) else {}
-    population = fit_population(arm_days, curves, as_of=as_of, window_days=policy.measurement.window_days, seed=seed)
+    population = fit_population(arm_days, maturity, as_of=as_of, window_days=policy.measurement.window_days, seed=seed)
     found = estimate(
-        arm_days=arm_days, arms=arms, as_of=as_of, maturity=curves, population=population, settings=policy.measurement
+        arm_days=arm_days, arms=arms, as_of=as_of, maturity=maturity, population=population, settings=policy.measurement
     )
     return found, population
+
+
+def maturity_of_table(days: pl.DataFrame, reported: date) -> dict[str, MaturityCurve]:
+    """How conversions arrive, by platform: all at once where the table's last days lack none, else as usual ({})."""
+    return dict.fromkeys(days["platform"].unique(), COMPLETE) if seems_complete(_aged(days, reported)) else {}
 
 
 def _aged(days: pl.DataFrame, reported: date) -> pl.DataFrame:

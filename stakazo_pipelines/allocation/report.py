@@ -1,7 +1,7 @@
 """What an allocation says: budgets with gains and reasons by arm, and the same of accounts and of groups in them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -57,6 +57,36 @@ def plan_gains(estimates: CurvePosterior, table: ArmTable, plans: Sequence[Accou
         proposed=np.concatenate([plan.proposed for plan in plans]) / table.units,
         seed=seed,
     )
+
+
+def retold(
+    frame: pl.DataFrame, summary: AccountSummary, estimates: CurvePosterior, *, seed: int
+) -> tuple[pl.DataFrame, AccountSummary]:
+    """One account's arms (arm_id, current_budget, proposed_budget) and its summary, with the gains of these budgets."""
+    rows = estimates.frame.select("arm_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
+    row = frame.select("arm_id").join(rows, on="arm_id", how="left", maintain_order="left")["row"].fill_null(-1)
+    current, proposed = frame["current_budget"].to_numpy(), frame["proposed_budget"].to_numpy()
+    gain = gains(
+        estimates,
+        row=row.to_numpy(),
+        account=np.zeros(len(frame), dtype=np.int64),
+        accounts=1,
+        current=current,
+        proposed=proposed,
+        seed=seed,
+    )
+    told = replace(
+        summary,
+        changes=int((current != proposed).sum()),
+        current_total=float(current.sum()),
+        moved=float(np.abs(proposed - current).sum()),
+        expected_gain=float(gain.account_mean[0]),
+        expected_gain_low=float(gain.account_low[0]),
+        expected_gain_high=float(gain.account_high[0]),
+        chance_of_gain=float(gain.account_chance[0]),
+    )
+    columns = {"expected_gain": gain.mean, "expected_gain_low": gain.low, "expected_gain_high": gain.high}
+    return frame.with_columns(pl.Series(name, column) for name, column in columns.items()), told
 
 
 def report(

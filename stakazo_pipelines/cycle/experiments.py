@@ -10,8 +10,7 @@ import polars as pl
 from stakazo_pipelines.allocation.allocate import account_reach
 from stakazo_pipelines.allocation.experiments import experiment_steps
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
-from stakazo_pipelines.allocation.posterior import gains
-from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
+from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult, retold
 from stakazo_pipelines.cycle.budgets import AccountInputs, AccountKey
 from stakazo_pipelines.policy import Policy
 
@@ -96,33 +95,4 @@ def _stepped(
     )
     if not steps.any():
         return frame.drop("stepped"), summary
-    return _told(frame.drop("stepped"), summary, one, day)
-
-
-def _told(
-    frame: pl.DataFrame, summary: AccountSummary, one: AccountInputs, day: date
-) -> tuple[pl.DataFrame, AccountSummary]:
-    """The gains of what is proposed now."""
-    rows = one.estimates.frame.select("arm_id", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
-    row = frame.select("arm_id").join(rows, on="arm_id", how="left", maintain_order="left")["row"].fill_null(-1)
-    current, proposed = frame["current_budget"].to_numpy(), frame["proposed_budget"].to_numpy()
-    gain = gains(
-        one.estimates,
-        row=row.to_numpy(),
-        account=np.zeros(len(frame), dtype=np.int64),
-        accounts=1,
-        current=current,
-        proposed=proposed,
-        seed=day.toordinal(),
-    )
-    told = replace(
-        summary,
-        changes=int((current != proposed).sum()),
-        moved=float(np.abs(proposed - current).sum()),
-        expected_gain=float(gain.account_mean[0]),
-        expected_gain_low=float(gain.account_low[0]),
-        expected_gain_high=float(gain.account_high[0]),
-        chance_of_gain=float(gain.account_chance[0]),
-    )
-    columns = {"expected_gain": gain.mean, "expected_gain_low": gain.low, "expected_gain_high": gain.high}
-    return frame.with_columns(pl.Series(name, column) for name, column in columns.items()), told
+    return retold(frame.drop("stepped"), summary, one.estimates, seed=day.toordinal())

@@ -131,12 +131,12 @@ def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fi
     jumps = _jumps(panel, filtered, population)
     series = replace(panel.series, jump_variance=jumps * population.jump_sd**2)
     fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
-    # Shocks that do not average out are the account's level: many arms with wide priors put the first days' surprise
-    # into the shock, their levels learn the opposite, and no later day could tell.
-    shifted = filtered.mean_shock[panel.series.account]
-    for _ in range(passes - 1):
-        prior = _pooled_prior(panel, fit, population, shifted)
-        shifted = np.zeros(len(shifted))
+    for step in range(passes - 1):
+        prior = _pooled_prior(panel, fit, population)
+        if step == 0:
+            # Shocks that do not average out are the account's level: many arms with wide priors put the first days'
+            # surprise into the shock, their levels learn the opposite, and no later day could tell.
+            prior = replace(prior, level=prior.level + filtered.mean_shock[panel.series.account])
         filtered = run_filter(series, dynamics, prior)
         fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
     return fit
@@ -178,8 +178,8 @@ def covariates_of(panel: Panel, value: Array) -> Array:
     return np.clip(np.column_stack([value, panel.log_size]), -_MAX_COVARIATE, _MAX_COVARIATE)
 
 
-def _pooled_prior(panel: Panel, fit: Fit, population: Population, shifted: Array) -> Belief:
-    """The prior of every arm at its first day, as all other arms, its own covariates and `shifted` give it."""
+def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
+    """The prior of every arm at its first day, as all other arms and its own covariates give it."""
     level_shift = fit.level_covariates @ np.asarray(population.level_slopes)
     elasticity_shift = fit.elasticity_covariates @ np.asarray(population.elasticity_slopes)
     level, level_variance = leave_one_out(
@@ -197,7 +197,7 @@ def _pooled_prior(panel: Panel, fit: Fit, population: Population, shifted: Array
         root=(population.elasticity_mean, population.elasticity_mean_sd**2),
     )
     return Belief(
-        level=level + level_shift + shifted - population.trend * fit.filtered.elapsed,
+        level=level + level_shift - population.trend * fit.filtered.elapsed,
         elasticity=elasticity + elasticity_shift,
         level_variance=level_variance,
         covariance=np.zeros(len(level)),

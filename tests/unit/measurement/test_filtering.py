@@ -9,6 +9,17 @@ from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Filtered, 
 DISPERSION, SHOCK_VARIANCE, WEEKDAY_VARIANCE = 0.1, 0.04, 0.02
 
 
+def dynamics_of(arms: int) -> Dynamics:
+    return Dynamics(
+        drift_variance=np.full(arms, 1e-4),
+        trend=np.zeros(arms),
+        dispersion=np.full(arms, DISPERSION),
+        shock_variance=np.array([SHOCK_VARIANCE]),
+        shock_persistence=np.array([0.5]),
+        weekday_variance=np.array([WEEKDAY_VARIANCE]),
+    )
+
+
 def one_day(count: np.ndarray, offset: np.ndarray, *, spread: float) -> Filtered:
     """Arms of one account seen on one day, levels known up to `spread`."""
     arms = len(count)
@@ -22,14 +33,7 @@ def one_day(count: np.ndarray, offset: np.ndarray, *, spread: float) -> Filtered
         account=np.zeros(arms, dtype=np.int64),
         accounts=1,
     )
-    dynamics = Dynamics(
-        drift_variance=np.full(arms, 1e-4),
-        trend=np.zeros(arms),
-        dispersion=np.full(arms, DISPERSION),
-        shock_variance=np.array([SHOCK_VARIANCE]),
-        shock_persistence=np.array([0.5]),
-        weekday_variance=np.array([WEEKDAY_VARIANCE]),
-    )
+    dynamics = dynamics_of(arms)
     zero = np.zeros(arms)
     prior = Belief(zero, np.full(arms, 0.7), np.full(arms, spread**2), zero.copy(), np.full(arms, 1e-6))
     return run_filter(series, dynamics, prior, normalised=True)
@@ -78,14 +82,7 @@ def test_level_and_elasticity_stay_a_joint_normal_where_conversions_are_few() ->
         account=np.zeros(arms, dtype=np.int64),
         accounts=1,
     )
-    dynamics = Dynamics(
-        drift_variance=np.full(arms, 1e-4),
-        trend=np.zeros(arms),
-        dispersion=np.full(arms, DISPERSION),
-        shock_variance=np.array([SHOCK_VARIANCE]),
-        shock_persistence=np.array([0.5]),
-        weekday_variance=np.array([WEEKDAY_VARIANCE]),
-    )
+    dynamics = dynamics_of(arms)
     zero = np.zeros(arms)
     found = run_filter(series, dynamics, Belief(zero, zero + 0.7, zero + 1.0, zero.copy(), zero + 0.1)).arms
     assert (found.covariance**2 < found.level_variance * found.elasticity_variance).all()

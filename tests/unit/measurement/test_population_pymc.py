@@ -44,6 +44,7 @@ def test_nuts_and_the_daily_engine_agree_on_the_population(small_world: Callable
     once = (Sampling(draws=700, tune=500, target_accept=0.9),)  # fewer draws than the gate asks for, enough to compare
     sampled, diagnostics = sample_population(world.arm_days, {}, seed=1, as_of=world.as_of, samplings=once)
     assert diagnostics.max_rhat < 1.05
+    assert diagnostics.min_ess > 100
     assert sampled.source == "nuts"
     daily = fit_population(world.arm_days, {}, as_of=world.as_of, window_days=56, max_arms=60)
     assert sampled.elasticity_mean == pytest.approx(daily.elasticity_mean, abs=0.12)
