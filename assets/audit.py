@@ -25,14 +25,13 @@ from stakazo_pipelines.cycle.audit import (
     AUDIT,
     MAX_DIFFERENCE,
     MAX_WIDTH_ERROR,
+    MOST_ARMS,
     agreements,
     audit_day,
     disagreements,
     misfits,
 )
 from stakazo_pipelines.cycle.returns import POPULATION
-
-MOST_ARMS = 1000
 
 
 class AuditConfig(Config):

@@ -29,7 +29,6 @@ from stakazo_pipelines.cycle.returns import (
     POPULATION,
     calibrated_day,
     curve_points,
-    learned_maturity,
     refit_population,
 )
 from stakazo_pipelines.measurement.calibrated import INCREMENTAL
@@ -190,7 +189,7 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
         opened.write_asset(ESTIMATES, day, frame)
     wrong = disordered(frame)
     measured = _budget_share(frame, ArmState.OK)
-    learned, mature_share = learned_maturity(opened, day), rules.measurement.mature_share
+    learned, mature_share = found.maturity, rules.measurement.mature_share
     platforms = wide_groups(learned)
     mature = summary(learned, day=day, threshold=mature_share)
     opened.write_asset(MATURITY, day, mature)

@@ -1,6 +1,5 @@
 """How the published intervals did once the truth had matured; where they have collapsed, nothing is allocated."""
 
-import polars as pl
 from dagster import AssetCheckResult, AssetCheckSpec, AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
 from assets.ingest import OWNERS
@@ -11,7 +10,7 @@ from assets.pictures import coverage_over_time
 from resources import LakeResource, PolicyResource
 from stakazo_pipelines.cycle.returns import ESTIMATES
 from stakazo_pipelines.cycle.track_record import MATURED_AFTER, TRACK_RECORD, matured_scores
-from stakazo_pipelines.scoring.record import by_day, by_group, standing
+from stakazo_pipelines.scoring.record import by_day, by_group, misses, standing
 
 _MISSES = [
     "day",
@@ -64,7 +63,6 @@ def track_record(context: AssetExecutionContext, lake: LakeResource, policy: Pol
         f"no estimate has matured yet: one is scored {MATURED_AFTER} report days after it was made"
     ]
     figures = {f"coverage_90_{one.platform}": one.coverage for one in standings}
-    worst = scores.filter(pl.col("covered_90") < 0.5).sort(pl.col("crps") * pl.col("spend"), descending=True)
     return MaterializeResult(
         metadata={
             "dagster/row_count": groups.height,
@@ -73,7 +71,7 @@ def track_record(context: AssetExecutionContext, lake: LakeResource, policy: Pol
             "standing": MetadataValue.md("  \n".join(told)),
             "coverage_over_time": coverage_over_time(by_day(scores)),
             "by_platform_state_and_age": table(groups, most=40),
-            "largest_misses": table(worst.select(_MISSES)),
+            "largest_misses": table(misses(scores).select(_MISSES)),
         },
         check_results=[
             AssetCheckResult(

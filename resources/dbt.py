@@ -2,10 +2,10 @@
 
 import logging
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dagster import ConfigurableResource
 
@@ -47,13 +47,16 @@ class DbtResource(ConfigurableResource[None]):
     def parse_when_stale(self) -> None:
         """Make the manifest anew when any model or setting is younger. Raises DbtError."""
         sources = [path for path in Path(self.project).rglob("*") if path.suffix in {".sql", ".yml"}]
-        newest = max(path.stat().st_mtime for path in sources)
-        if self.manifest.exists() and self.manifest.stat().st_mtime >= newest:
+        newest = max(path.stat().st_mtime_ns for path in sources)
+        if self.manifest.exists() and self.manifest.stat().st_mtime_ns >= newest:
             return
-        self._invoke(["--quiet", "parse"])
-        beside = self.manifest.with_suffix(f".{os.getpid()}.new")
-        shutil.copyfile(Path(self.target) / "manifest.json", beside)
-        beside.replace(self.manifest)
+        # In a folder of its own: dbt writes manifests in place, and a build may be writing the shared one just now.
+        Path(self.target).mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self.target, prefix="parse.") as beside:
+            self._invoke(["--quiet", "parse"], target=beside)
+            made = Path(beside) / "manifest.json"
+            os.utime(made, ns=(newest, newest))  # what was edited during the parse is younger, and parsed next time
+            made.replace(self.manifest)
 
     def build(self) -> Sequence[DbtResult]:
         """Build every model and test the data; results in the order they finished. Raises DbtError.
@@ -62,11 +65,11 @@ class DbtResource(ConfigurableResource[None]):
         """
         return self._invoke(["build", "--exclude-resource-type", "unit_test"])
 
-    def _invoke(self, arguments: Sequence[str]) -> Sequence[DbtResult]:
+    def _invoke(self, arguments: Sequence[str], *, target: str | None = None) -> Sequence[DbtResult]:
         from dbt.cli.main import dbtRunner  # seconds to import: only where dbt runs
 
         places = ["--project-dir", self.project, "--profiles-dir", self.project]
-        places += ["--target-path", self.target, "--log-path", str(Path(self.target) / "logs")]
+        places += ["--target-path", target or self.target, "--log-path", str(Path(self.target) / "logs")]
         os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         try:
             outcome = dbtRunner().invoke([*arguments, *places])

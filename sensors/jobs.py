@@ -3,7 +3,7 @@
 from dagster import AssetSelection, define_asset_job
 
 from assets.measurement import response_population
-from stakazo_pipelines.cycle.audit import AUDIT
+from stakazo_pipelines.cycle.audit import AUDIT, MOST_ARMS
 from stakazo_pipelines.cycle.returns import POPULATION
 
 INGEST_GROUPS = ("ingest", "staging", "marts")
@@ -45,7 +45,9 @@ population_job = define_asset_job(
 audit_job = define_asset_job(
     "audit",
     selection=AssetSelection.assets(AUDIT),
-    description="Hold the daily engine against full Bayesian sampling of up to 1,000 arms (PyMC, minutes to an hour).",
+    description=(
+        f"Hold the daily engine against full Bayesian sampling of up to {MOST_ARMS:,} arms (PyMC, minutes to an hour)."
+    ),
 )
 
 JOBS = (ingest_job, marts_job, estimate_job, decide_job, population_job, audit_job)

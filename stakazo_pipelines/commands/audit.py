@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from stakazo_pipelines.commands.home import prepare_home
+from stakazo_pipelines.cycle.audit import MOST_ARMS
 from stakazo_pipelines.runtime import Runtime
 from stakazo_pipelines.settings import Settings
 
@@ -13,7 +14,7 @@ from stakazo_pipelines.settings import Settings
 def audit(
     arms: Annotated[
         int, typer.Option(min=2, help="Sample so many arms, drawn by conversions where there are more.")
-    ] = 1000,
+    ] = MOST_ARMS,
 ) -> None:
     """Sample the full model (PyMC) on the newest data and compare every arm with the daily estimate. Takes minutes."""
     settings, console = Settings(), Console()

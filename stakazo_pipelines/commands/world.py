@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import polars as pl
-from matplotlib.ticker import EngFormatter
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -211,6 +210,8 @@ def _outcome(result: Mapping[str, Any], before: Mapping[str, float]) -> Outcome:
 
 def _compact(amount: float) -> str:
     """A thousands letter instead of digits, so that a row fits a terminal: 9,487,210 is 9.5M."""
+    from matplotlib.ticker import EngFormatter  # half a second to import, for this one table
+
     return EngFormatter(places=1, sep="")(amount)
 
 

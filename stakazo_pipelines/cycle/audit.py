@@ -10,6 +10,7 @@ from stakazo_pipelines.measurement.audit import QUANTITIES, Agreement, Audit, ag
 from stakazo_pipelines.policy import Policy
 
 AUDIT = "engine_audit"
+MOST_ARMS = 1000  # sampled unless somebody asks for another number
 MAX_DIFFERENCE = 0.15  # mean of the absolute differences of posterior means, in the full model's deviations
 MAX_WIDTH_ERROR = 0.1  # of 90 % intervals, on average
 ALARMING = 3.0  # times these: no longer a matter of approximation

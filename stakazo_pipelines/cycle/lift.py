@@ -30,10 +30,14 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """frame: as `calibrated` makes it. tests: one row a test in the file's order (SCHEMA), with state and reason."""
+    """frame: as `calibrated` makes it. tests: one row a test in the file's order (SCHEMA), with state and reason.
+
+    maturity: the curves that were used.
+    """
 
     frame: pl.DataFrame
     tests: pl.DataFrame
+    maturity: Mapping[str, MaturityCurve]
 
     @property
     def set_aside(self) -> pl.DataFrame:
@@ -62,7 +66,7 @@ def calibrate(
     rows = [_row(test, one) for test, one in zip(given.tests, held, strict=True)]
     rows += [{"row": one.row, "state": SET_ASIDE, "reason": f"{one.column}: {one.reason}"} for one in given.aside]
     tests = pl.DataFrame(rows, schema=SCHEMA).sort("row")
-    return Calibration(calibrated(frame, factors, target=target), tests)
+    return Calibration(calibrated(frame, factors, target=target), tests, maturity)
 
 
 @dataclass(frozen=True, slots=True)

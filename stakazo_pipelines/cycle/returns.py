@@ -56,14 +56,14 @@ def learned_maturity(lake: Lake, day: date) -> dict[str, MaturityCurve]:
     return learn_maturity(marts.maturity_vintages(lake, day - timedelta(days=_VINTAGE_DAYS), day))
 
 
-def estimate_day(lake: Lake, policy: Policy, day: date) -> Estimates:
+def estimate_day(lake: Lake, policy: Policy, day: date, maturity: Mapping[str, MaturityCurve]) -> Estimates:
     """Estimates of every running arm from what is known of the days up to `day`.
 
     The population is the newest good one sampled on or before the day after `day`, else an empirical-Bayes fit.
     """
     as_of = day + timedelta(days=1)
     arm_days, arms = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
-    estimates, _ = estimates_of(lake, policy, day, arm_days, arms, newest_population(lake, as_of))
+    estimates, _ = estimates_of(policy, day, arm_days, arms, newest_population(lake, as_of), maturity)
     return estimates
 
 
@@ -73,21 +73,27 @@ def calibrated_day(lake: Lake, policy: Policy, day: date) -> Calibration:
     def reports(since: date, until: date) -> pl.DataFrame:
         return marts.arm_days(lake, as_of=until + timedelta(days=1), window_days=(until - since).days + 1)[0]
 
+    maturity = learned_maturity(lake, day)
     return calibrate(
-        estimate_day(lake, policy, day),
+        estimate_day(lake, policy, day, maturity),
         load_lift_tests(policy.lift_tests),
         day=day,
         target=policy.measurement.target_roas,
         reports=reports,
-        maturity=learned_maturity(lake, day),
+        maturity=maturity,
     )
 
 
 def estimates_of(
-    lake: Lake, policy: Policy, day: date, arm_days: pl.DataFrame, arms: pl.DataFrame, population: Population | None
+    policy: Policy,
+    day: date,
+    arm_days: pl.DataFrame,
+    arms: pl.DataFrame,
+    population: Population | None,
+    maturity: Mapping[str, MaturityCurve],
 ) -> tuple[Estimates, Population]:
     """`estimate_day` from arms and days already read; without a population one is fitted to them (empirical Bayes)."""
-    as_of, window, maturity = day + timedelta(days=1), policy.measurement.window_days, learned_maturity(lake, day)
+    as_of, window = day + timedelta(days=1), policy.measurement.window_days
     population = population or fit_population(arm_days, maturity, as_of=as_of, window_days=window, seed=day.toordinal())
     estimates = estimate(
         arm_days=arm_days,

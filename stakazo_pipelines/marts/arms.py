@@ -177,13 +177,15 @@ def _imported_arms(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def campaign_windows(ad_groups: pl.DataFrame) -> pl.DataFrame:
-    """The attribution window of each campaign whose ad groups' reports name one: platforms tell it of ad groups only.
+    """The attribution window of each campaign whose ad groups' reports name one: Meta tells it of ad groups only.
 
     ad_groups: reports with the keys, campaign_id and attribution_window. A campaign of several windows has "" (none).
     """
-    window = pl.col("attribution_window").drop_nulls()
-    return ad_groups.group_by(*_ACCOUNT, "campaign_id").agg(
-        pl.when(window.n_unique() == 1).then(window.first()).otherwise(pl.lit("")).alias("window")
+    window = pl.col("attribution_window")
+    return (
+        ad_groups.filter(window.is_not_null())
+        .group_by(*_ACCOUNT, "campaign_id")
+        .agg(pl.when(window.n_unique() == 1).then(window.first()).otherwise(pl.lit("")).alias("window"))
     )
 
 

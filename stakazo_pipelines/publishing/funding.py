@@ -1,7 +1,8 @@
 """Whether an account's total may grow: only as far as the verified cuts of other accounts pay for it.
 
 Summed from the plans and actions of one report day in the reporting currency: a cut counts once it was read back, a
-raise from the moment it may be out, and in a plan under way from its start. So all totals together never rise.
+raise from the moment it may be out, and in a plan under way from its start. So all totals together never rise; a cut
+that the platform has noted for its midnight (docs/decisions/0010) counts already.
 """
 
 from dataclasses import dataclass

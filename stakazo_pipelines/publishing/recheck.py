@@ -33,6 +33,7 @@ async def _recheck_plan(
     settled = False
     with operations.begin() as unit:
         row = get_plan(unit.session, plan.id, lock=True)
+        before = summary([action.status for action in row.actions])
         for action in row.actions:
             if action.id not in changes or action.status is not ActionStatus.UNVERIFIED:
                 continue
@@ -49,7 +50,7 @@ async def _recheck_plan(
         states = [action.status for action in row.actions]
         status = outcome_of(states)
         if status in PLAN_MOVES[row.status]:
-            move_plan(unit.session, row, status, now(), reason=summary(states))
+            move_plan(unit.session, row, status, now(), reason=row.reason.replace(before, summary(states), 1))
         unit.commit()
         return result_of(row)
 

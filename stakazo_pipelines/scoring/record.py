@@ -231,5 +231,10 @@ def _standing(platform: str, part: pl.DataFrame, min_scored: int, least: float, 
     return Standing(platform, arm_weeks, coverage, highest, collapsed=highest < least)
 
 
+def misses(scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores whose 90 % interval missed, those that weigh most first."""
+    return scores.filter(pl.col("covered_90") < 0.5).sort(pl.col("crps") * pl.col("spend"), descending=True)
+
+
 def _acted_on(scores: pl.DataFrame) -> pl.DataFrame:
     return scores.filter(pl.col("state") == ArmState.OK.value)

@@ -21,6 +21,12 @@ def test_a_manifest_that_dbt_left_torn_keeps_nobody_from_loading(tmp_path, monke
     (tmp_path / "target" / "manifest.json").write_bytes(whole[: len(whole) // 2])
     dbt.parse_when_stale()
     assert dbt.manifest.read_bytes() == whole
+
+    # Another process finds its copy stale while a build is writing the shared one.
+    dbt.manifest.unlink()
+    dbt.parse_when_stale()
+    assert orjson.loads(dbt.manifest.read_bytes())["nodes"].keys() == orjson.loads(whole)["nodes"].keys()
+    assert [path.name for path in (tmp_path / "target").glob("parse.*")] == []
     assert orjson.loads(whole)["nodes"]
 
 

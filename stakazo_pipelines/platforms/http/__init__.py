@@ -7,7 +7,7 @@ from stakazo_pipelines.platforms.http.auth import BearerAuth, HeaderTokenAuth
 from stakazo_pipelines.platforms.http.client import ApiClient
 from stakazo_pipelines.platforms.http.limiter import Limiter, Quota, Rate
 from stakazo_pipelines.platforms.http.messages import ApiReply, ApiRequest, Dialect, Usage
-from stakazo_pipelines.platforms.http.pacer import Pacer, PacingRule
+from stakazo_pipelines.platforms.http.pacer import Pacer
 from stakazo_pipelines.platforms.http.paging import Paginator, pages
 from stakazo_pipelines.platforms.http.retry import RetryRule
 
@@ -20,7 +20,6 @@ __all__ = [
     "HeaderTokenAuth",
     "Limiter",
     "Pacer",
-    "PacingRule",
     "Paginator",
     "Quota",
     "Rate",

@@ -41,11 +41,10 @@ class Pacer:
         *,
         sleep: Callable[[float], Awaitable[None]],
         monotonic: Callable[[], float],
-        rule: PacingRule | None = None,
     ) -> None:
         self._sleep = sleep
         self._monotonic = monotonic
-        self._rule = rule or PacingRule()
+        self._rule = PacingRule()
         self._not_before: dict[str, float] = {}
 
     def observe(self, usages: Iterable[Usage]) -> None:

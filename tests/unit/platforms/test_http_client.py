@@ -22,11 +22,11 @@ from stakazo_pipelines.platforms.http import (
     ApiRequest,
     HeaderTokenAuth,
     Pacer,
-    PacingRule,
     RetryRule,
     Usage,
     pages,
 )
+from stakazo_pipelines.platforms.http.pacer import PacingRule
 from stakazo_pipelines.platforms.http.retry import Retries
 
 SECRET = "tok-0123456789abcdef"

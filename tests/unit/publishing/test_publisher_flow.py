@@ -226,6 +226,17 @@ def test_a_change_that_never_showed_and_was_planned_again_counts_once(desk):
     assert second.plan_id in again.actions[0].error
 
 
+def test_a_plan_looked_at_again_keeps_what_it_left_out_in_its_reason(desk):
+    decisions = desk.decide(a="90.00", b="90.00")
+    desk.platform.set_budget("b", "50.00")
+    desk.platform.faults["a"] = ["never"]
+    first = desk.publish(desk.plan_of(decisions))
+    desk.platform.set_budget("a", "90.00")
+    (late,) = asyncio.run(desk.publisher().recheck("act_1"))
+    assert (first.reason.split("; ")[0], late.reason.split("; ")[0]) == ("1 unverified", "1 verified")
+    assert late.reason.split("; ")[1:] == first.reason.split("; ")[1:] != []
+
+
 def test_what_a_plan_left_out_still_stands_in_its_reason_when_it_ends(desk):
     decisions = desk.decide(a="90.00", b="90.00")
     desk.platform.set_budget("b", "50.00")
