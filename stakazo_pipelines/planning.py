@@ -26,7 +26,7 @@ from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.paper import Wishes, on_paper, outside
 from stakazo_pipelines.paper_total import brought_to, since_today
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.table_input import REQUIRED
+from stakazo_pipelines.table_input import MOST, REQUIRED
 from stakazo_pipelines.value_counts import counted
 
 COLUMNS = (
@@ -146,16 +146,25 @@ class Planner:
         )
 
     def _check(self, total: Decimal | None) -> None:
+        check_total(total)
         if total is None:
             return
-        if not (total.is_finite() and total > 0):
-            raise InputError(f"the total must be an amount above 0, not {total}")
         currencies = self.arms["currency"].unique().sort().to_list()
         if len(currencies) > 1:
             raise InputError(
                 f"one total cannot be split over several currencies ({', '.join(currencies)}); "
                 "give a table of one currency, or leave the total out to keep each currency's own"
             )
+
+
+def check_total(total: Decimal | None) -> None:
+    """Raises InputError for a total that is no amount to spend a day, whatever the table."""
+    if total is None:
+        return
+    if not (total.is_finite() and total > 0):
+        raise InputError(f"the total must be an amount above 0, not {total}")
+    if total > MOST:
+        raise InputError(f"the total is above {MOST:g}; check its unit")
 
 
 def plan_table(
@@ -182,8 +191,7 @@ def plan_table(
     Raises InputError for a table without usable rows before as_of, an ad group in two currencies, a total over more
     than one currency, or wishes that name what the table has not.
     """
-    if total is not None and not (total.is_finite() and total > 0):
-        raise InputError(f"the total must be an amount above 0, not {total}")
+    check_total(total)
     made = planner(
         table, policy=policy, as_of=as_of, step_cap=step_cap, wishes=wishes, seed=seed, lift_tests=lift_tests
     )

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stakazo_pipelines.commands.plan import plan as plan_command
 from stakazo_pipelines.errors import AllocationError, InputError, MeasurementError
 from stakazo_pipelines.lift_tests import parse_lift_tests
 from stakazo_pipelines.lifted_table import LIFT_COLUMNS
 from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY
-from stakazo_pipelines.planning import COLUMNS, plan_table
+from stakazo_pipelines.planning import COLUMNS, plan_table, planner
 from stakazo_pipelines.policy import AllocationPolicy, Policy
 from stakazo_pipelines.table_input import clean_table, read_table
 
@@ -187,6 +188,8 @@ def test_an_ad_group_in_two_currencies_is_refused():
     ("options", "words"),
     [
         ({"total": Decimal(-1)}, "amount above 0"),
+        ({"total": Decimal("nan")}, "amount above 0"),
+        ({"total": Decimal("1e30")}, "the total is above 1e\\+12; check its unit"),
         ({"step_cap": 0.0}, "fraction above 0"),
         ({"step_cap": float("nan")}, "fraction above 0"),
     ],
@@ -385,3 +388,21 @@ def test_lift_tests_make_returns_incremental_and_say_so():
     np.testing.assert_allclose(ratio, result.frame["incremental_factor"])
     assert any("lift.csv: row 3: ad_group_id 'g9'" in note for note in result.notes)
     assert "the returns of all 3 ad groups are incremental, by 1 lift tests" in result.notes
+
+
+@pytest.mark.parametrize("total", ["0", "-5", "nan", "1e30"])
+def test_the_command_refuses_an_impossible_total_before_it_estimates(tmp_path, monkeypatch, total):
+    def never(*_, **__):
+        raise AssertionError("estimated all the same")
+
+    monkeypatch.setattr("stakazo_pipelines.commands.plan.planner", never)
+    path = tmp_path / "days.csv"
+    table().write_csv(path)
+    with pytest.raises(InputError, match="the total"):
+        plan_command(path, total=total)
+
+
+def test_a_planner_refuses_an_impossible_total_too():
+    made = planner(table(), policy=Policy())
+    with pytest.raises(InputError, match="check its unit"):
+        made.plan(Decimal("1e30"))
