@@ -110,13 +110,14 @@ class Planner:
         notes, arms, seed = list(self.notes), self.arms, self.seed
         self._check(total)
         units = {account: minor_units(str(account)) for account in arms["account_id"].unique()}
-        start = arms
+        start, wished = arms, on_paper(self.policy, arms, self.wishes, step_cap=self.step_cap)
         if total is not None:
-            start = brought_to(arms, self.estimates, total, self.policy, self.step_cap, units, notes)
+            own = wished.account(arms["platform"][0], arms["account_id"][0])
+            start = brought_to(arms, self.estimates, total, self.policy, own, self.step_cap, units, notes)
         result = allocate(
             estimates=self.estimates,
             arms=start,
-            policy=on_paper(self.policy, arms, self.wishes, step_cap=self.step_cap),
+            policy=wished,
             ledger=ChangeLedger(),
             total=None if total is None else float(total),
             minor_units=units,
@@ -185,11 +186,12 @@ def plan_table(
     budget is the last `budget` of the table, else the mean spend of the ad group's last 7 report days.
     total: what to spend a day. When it differs from today's sum and the step caps cannot reach it, today's budgets are
     first brought to it: a cut in proportion; a raise on the ad groups whose state is `ok`, in proportion, unless that
-    would stretch them more than twice as much as the total (then on all alike). The step cap then counts from there.
+    would stretch them more than twice as much as the total (then on all alike). Wishes' bounds hold on the way: what
+    one keeps from an ad group goes to the others in proportion. The step cap then counts from there.
     lift_tests: what experiments found; where they tell, the returns are incremental and `LIFT_COLUMNS` are added.
     step_cap: instead of policy's; cumulative caps do not bind below it, since a plan on paper publishes nothing.
     Raises InputError for a table without usable rows before as_of, an ad group in two currencies, a total over more
-    than one currency, or wishes that name what the table has not.
+    than one currency or that the wishes' bounds do not allow, or wishes that name what the table has not.
     """
     check_total(total)
     made = planner(
