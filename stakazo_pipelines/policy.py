@@ -99,7 +99,11 @@ class GroupPolicy(RangePolicy):
 
 
 class FlightPolicy(_Section):
-    """A total for the days first to last, both within, that ends on it exactly (allocation/pacing.py)."""
+    """A total for the days first to last, both within, that ends on it exactly where each day's budget may follow.
+
+    A day may ask for any cut, but for a rise only as far as guardrails.max_budget_growth lets the account's total grow:
+    at its default, for rounding only, a flight that is behind stays behind, and says so. allocation/pacing.py paces.
+    """
 
     first: date
     last: date
@@ -140,7 +144,8 @@ class GuardrailPolicy(_Section):
     entity_24h: Annotated[float, Field(gt=0)] = 0.3
     account_day: Annotated[float, Field(gt=0)] = 0.5  # sum of absolute changes / sum of budgets
     account_month: Annotated[float, Field(gt=0)] = 10.0
-    # Of an account's total in one plan, for rounding only; beyond it, only what other accounts gave up may be raised.
+    # Of an account's total in one plan: rounding, unless set for flights, whose rises it holds as well. Beyond it, only
+    # what other accounts gave up may be raised, or up to a total that policy sets.
     max_budget_growth: Annotated[float, Field(gt=0)] = 0.0001
 
 
