@@ -390,6 +390,25 @@ def test_lift_tests_make_returns_incremental_and_say_so():
     assert "the returns of all 3 ad groups are incremental, by 1 lift tests" in result.notes
 
 
+def test_a_lift_test_of_keys_that_the_table_lacks_does_not_count_for_all_of_it():
+    found = parse_lift_tests(
+        "platform,account_id,start,end,metric,estimate,standard_error\n"
+        ",act_1,2026-01-05,2026-01-18,roas,1.5,0.1\n"
+        "meta,,2026-01-05,2026-01-18,roas,1.5,0.1\n",
+        source="lift.csv",
+    )
+    before, result = plan(table()), plan(table(), lift_tests=found)
+    assert result.frame["roas"].to_list() == before.frame["roas"].to_list()
+    for row, name in ((2, "account_id"), (3, "platform")):
+        words = f"lift.csv: row {row}: {name}: the table does not know it, so nothing tells what the test is about"
+        assert words in result.notes
+    everything = parse_lift_tests(
+        "start,end,metric,estimate,standard_error\n2026-01-05,2026-01-18,roas,1.5,0.1\n", source="lift.csv"
+    )
+    assert plan(table(), lift_tests=everything).frame["lift_tests"].to_list() == [1, 1, 1]
+    assert result.frame["lift_tests"].to_list() == [0, 0, 0]
+
+
 @pytest.mark.parametrize("total", ["0", "-5", "nan", "1e30"])
 def test_the_command_refuses_an_impossible_total_before_it_estimates(tmp_path, monkeypatch, total):
     def never(*_, **__):
