@@ -142,7 +142,7 @@ def _test(number: int, cells: Mapping[str, str], *, extra: bool) -> LiftTest:
         raise _WrongError("end", f"{end} is before the start, {start}")
     if (end - start).days >= LONGEST_DAYS:
         raise _WrongError("end", f"a test of {(end - start).days + 1} days; is a year wrong?")
-    metric = cells["metric"].lower()
+    metric = cells.get("metric", "").lower()
     if metric not in METRICS:
         raise _WrongError("metric", f"{metric!r} is none of {', '.join(METRICS)}")
     estimate = _number(cells, "estimate")

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from stakazo_pipelines.cycle.lift import between, calibrate, reasons
-from stakazo_pipelines.lift_tests import LiftTest, LiftTests
+from stakazo_pipelines.lift_tests import LiftTests, SetAside
 from stakazo_pipelines.measurement.calibrated import INCREMENTAL
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity import MaturityCurve
@@ -60,15 +60,22 @@ def lifted_table(
 
 
 def _of_table(given: LiftTests, arms: pl.DataFrame) -> LiftTests:
-    """The tests with a table's keys: ad groups by their printed name, no accounts, platforms only where it has them."""
+    """The tests with a table's keys: ad groups by their printed name, no accounts, platforms only where it has them.
+
+    A test that names only what the table lacks is set aside: without its keys it would be one of everything.
+    """
     ids = dict(arms.select("ad_group", "arm_id").iter_rows())
     unknown = {"account_id"} | (set() if (arms["platform"] != "").any() else {"platform"})
-
-    def scope(test: LiftTest) -> dict[str, str]:
-        return {
+    tests, aside = [], list(given.aside)
+    for test in given.tests:
+        scope = {
             key: ids.get(value, value) if key == "ad_group_id" else value
             for key, value in test.scope.items()
             if key not in unknown
         }
-
-    return replace(given, tests=tuple(replace(test, scope=scope(test)) for test in given.tests))
+        if test.scope and not scope:
+            why = "the table does not know it, so nothing tells what the test is about"
+            aside.append(SetAside(test.row, next(iter(test.scope)), why))
+        else:
+            tests.append(replace(test, scope=scope))
+    return replace(given, tests=tuple(tests), aside=tuple(aside))

@@ -26,7 +26,7 @@ from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.paper import Wishes, on_paper, outside
 from stakazo_pipelines.paper_total import brought_to, since_today
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.table_input import REQUIRED
+from stakazo_pipelines.table_input import MOST, REQUIRED
 from stakazo_pipelines.value_counts import counted
 
 COLUMNS = (
@@ -110,13 +110,14 @@ class Planner:
         notes, arms, seed = list(self.notes), self.arms, self.seed
         self._check(total)
         units = {account: minor_units(str(account)) for account in arms["account_id"].unique()}
-        start = arms
+        start, wished = arms, on_paper(self.policy, arms, self.wishes, step_cap=self.step_cap)
         if total is not None:
-            start = brought_to(arms, self.estimates, total, self.policy, self.step_cap, units, notes)
+            own = wished.account(arms["platform"][0], arms["account_id"][0])
+            start = brought_to(arms, self.estimates, total, self.policy, own, self.step_cap, units, notes)
         result = allocate(
             estimates=self.estimates,
             arms=start,
-            policy=on_paper(self.policy, arms, self.wishes, step_cap=self.step_cap),
+            policy=wished,
             ledger=ChangeLedger(),
             total=None if total is None else float(total),
             minor_units=units,
@@ -146,16 +147,25 @@ class Planner:
         )
 
     def _check(self, total: Decimal | None) -> None:
+        check_total(total)
         if total is None:
             return
-        if not (total.is_finite() and total > 0):
-            raise InputError(f"the total must be an amount above 0, not {total}")
         currencies = self.arms["currency"].unique().sort().to_list()
         if len(currencies) > 1:
             raise InputError(
                 f"one total cannot be split over several currencies ({', '.join(currencies)}); "
                 "give a table of one currency, or leave the total out to keep each currency's own"
             )
+
+
+def check_total(total: Decimal | None) -> None:
+    """Raises InputError for a total that is no amount to spend a day, whatever the table."""
+    if total is None:
+        return
+    if not (total.is_finite() and total > 0):
+        raise InputError(f"the total must be an amount above 0, not {total}")
+    if total > MOST:
+        raise InputError(f"the total is above {MOST:g}; check its unit")
 
 
 def plan_table(
@@ -176,14 +186,14 @@ def plan_table(
     budget is the last `budget` of the table, else the mean spend of the ad group's last 7 report days.
     total: what to spend a day. When it differs from today's sum and the step caps cannot reach it, today's budgets are
     first brought to it: a cut in proportion; a raise on the ad groups whose state is `ok`, in proportion, unless that
-    would stretch them more than twice as much as the total (then on all alike). The step cap then counts from there.
+    would stretch them more than twice as much as the total (then on all alike). Wishes' bounds hold on the way: what
+    one keeps from an ad group goes to the others in proportion. The step cap then counts from there.
     lift_tests: what experiments found; where they tell, the returns are incremental and `LIFT_COLUMNS` are added.
     step_cap: instead of policy's; cumulative caps do not bind below it, since a plan on paper publishes nothing.
     Raises InputError for a table without usable rows before as_of, an ad group in two currencies, a total over more
-    than one currency, or wishes that name what the table has not.
+    than one currency or that the wishes' bounds do not allow, or wishes that name what the table has not.
     """
-    if total is not None and not (total.is_finite() and total > 0):
-        raise InputError(f"the total must be an amount above 0, not {total}")
+    check_total(total)
     made = planner(
         table, policy=policy, as_of=as_of, step_cap=step_cap, wishes=wishes, seed=seed, lift_tests=lift_tests
     )

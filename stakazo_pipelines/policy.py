@@ -17,7 +17,7 @@ PlatformName = Literal["meta", "tiktok", "linkedin"]  # those that the registry 
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class IngestPolicy(_Section):
@@ -99,7 +99,11 @@ class GroupPolicy(RangePolicy):
 
 
 class FlightPolicy(_Section):
-    """A total for the days first to last, both within, that ends on it exactly (allocation/pacing.py)."""
+    """A total for the days first to last, both within, that ends on it exactly where each day's budget may follow.
+
+    A day may ask for any cut, but for a rise only as far as guardrails.max_budget_growth lets the account's total grow:
+    at its default, for rounding only, a flight that is behind stays behind, and says so. allocation/pacing.py paces.
+    """
 
     first: date
     last: date
@@ -140,7 +144,8 @@ class GuardrailPolicy(_Section):
     entity_24h: Annotated[float, Field(gt=0)] = 0.3
     account_day: Annotated[float, Field(gt=0)] = 0.5  # sum of absolute changes / sum of budgets
     account_month: Annotated[float, Field(gt=0)] = 10.0
-    # Of an account's total in one plan, for rounding only; beyond it, only what other accounts gave up may be raised.
+    # Of an account's total in one plan: rounding, unless set for flights, whose rises it holds as well. Beyond it, only
+    # what other accounts gave up may be raised, or up to a total that policy sets.
     max_budget_growth: Annotated[float, Field(gt=0)] = 0.0001
 
 
@@ -239,12 +244,25 @@ class Policy(_Section):
         return self.autonomy.sandbox if sandbox else self.autonomy.live
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's own, but what looks like a value and is none, such as 2026-06-31, is told with its line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:
+            why = f"{node.value!r}: {error}"
+            raise yaml.constructor.ConstructorError(None, None, why, node.start_mark) from None
+
+
 def load_policy(path: Path) -> Policy:
     """Read a policy file. A missing file is a ConfigError; an empty one is the default policy."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); set STAKAZO_POLICY to a policy file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8 text; save it as UTF-8") from None
     policy = parse_policy(text, source=str(path))
     if policy.lift_tests is None:
         return policy
@@ -255,7 +273,7 @@ def parse_policy(text: str, *, source: str) -> Policy:
     """Validate policy text; every problem is listed with its line."""
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text) or {}
+        values = _Loader(text).get_single_data() or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -158,12 +158,16 @@ def _targets(own: AccountPolicy, policy: Policy, part: pl.DataFrame) -> Targets 
 
 
 def _asked(table: ArmTable, rows: Ints, policy: Policy, total: float | None) -> int:
-    """The total wanted of an account in its minor units, within policy's bounds on it."""
+    """The total wanted of an account in its minor units, within policy's bounds on it.
+
+    Today's sum is a total that nobody asked for: there the bounds force no move.
+    """
     key, units = _key(table, rows), int(table.units[rows[0]])
     own = policy.total_of(*key)
     wanted = own if total is None else Decimal(str(total))
-    asked = int(table.current[rows].sum()) if wanted is None else int(wanted * units)
-    allowed = policy.account(*key).bounds
+    if wanted is None:
+        return int(table.current[rows].sum())
+    asked, allowed = int(wanted * units), policy.account(*key).bounds
     asked = max(asked, ceil(allowed.min * units))
     return asked if allowed.max is None else min(asked, int(allowed.max * units))
 

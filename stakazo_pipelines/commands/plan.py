@@ -18,7 +18,7 @@ from stakazo_pipelines.importing.mapping import ColumnMapping
 from stakazo_pipelines.lift_tests import load_lift_tests
 from stakazo_pipelines.paper import Wishes
 from stakazo_pipelines.paper_frontier import paper_frontier
-from stakazo_pipelines.planning import planner
+from stakazo_pipelines.planning import check_total, planner
 from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
 from stakazo_pipelines.table_columns import apart
@@ -54,6 +54,7 @@ def plan(
     settings, errors = Settings(), Console(stderr=True)
     day = None if as_of is None else parse_day(as_of)
     amount = _amount(total)
+    check_total(amount)
     wishes = Wishes(
         target_roas=target_roas,
         target_cpa=target_cpa,

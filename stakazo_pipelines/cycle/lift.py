@@ -121,7 +121,7 @@ def _attributed(
     test: LiftTest, reports: pl.DataFrame, day: date, maturity: Mapping[str, MaturityCurve]
 ) -> tuple[float, float] | str:
     """What was attributed in the test's metric, mature, and its relative variance (few conversions scatter)."""
-    own = reports.filter(pl.col(_COLUMN[key]) == value for key, value in test.scope.items())
+    own = reports.filter(pl.lit(value=True), *(pl.col(_COLUMN[key]) == value for key, value in test.scope.items()))
     days = own["date_day"].n_unique()
     length = (test.end - test.start).days + 1
     if days < length / 2:

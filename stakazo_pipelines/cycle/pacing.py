@@ -1,4 +1,7 @@
-"""Totals of accounts that have a flight: what each is to spend a day so that it ends on its total."""
+"""Totals of accounts that have a flight: what each is to spend a day so that it ends on its total.
+
+A day's total is what is asked for: allocation and publishing hold its rise to guardrails.max_budget_growth.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ import polars as pl
 from stakazo_pipelines import marts
 from stakazo_pipelines.allocation.allocate import account_reach
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
-from stakazo_pipelines.allocation.portfolio import PlatformBounds, Stake, plan_portfolio
+from stakazo_pipelines.allocation.portfolio import PlatformBounds, PortfolioPlan, Stake, plan_portfolio
 from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.currency import Rates
 from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, AccountKey, account_inputs, allocate_accounts
@@ -127,13 +127,12 @@ def allocate_portfolio(
             pool = pools.setdefault(policy.autonomy_of(*one.key, sandbox=sandbox), [])
             pool.append(_stake(one, worths[one.key], policy, ledgers.get(one.key[0], ChangeLedger())))
     step, least = policy.portfolio.account_step, policy.allocation.min_change
-    plans = [
-        plan_portfolio(
-            pool, account_step=step, min_change=least, platforms=_platform_bounds(inputs, policy, worths, pool)
-        )
-        for pool in pools.values()
-    ]
-    totals = {share.name: share.total for plan in plans for share in plan.shares}
+    plans: list[PortfolioPlan] = []
+    totals: dict[str, int] = {}
+    for pool in pools.values():
+        bounds = _platform_bounds(inputs, policy, worths, pool, totals)
+        plans.append(plan_portfolio(pool, account_step=step, min_change=least, platforms=bounds))
+        totals |= {share.name: share.total for share in plans[-1].shares}
     today = {stake.name: stake.now for pool in pools.values() for stake in pool}
 
     def allocated(granted: Mapping[str, int]) -> AllocationResult:
@@ -233,17 +232,29 @@ def _stake(one: AccountInputs, worth: Decimal, policy: Policy, ledger: ChangeLed
 
 
 def _platform_bounds(
-    inputs: Collection[AccountInputs], policy: Policy, worths: Mapping[AccountKey, Decimal], pool: Collection[Stake]
+    inputs: Collection[AccountInputs],
+    policy: Policy,
+    worths: Mapping[AccountKey, Decimal],
+    pool: Collection[Stake],
+    planned: Mapping[str, int],
 ) -> dict[str, PlatformBounds]:
-    """Policy's bounds on platforms, with what their accounts outside the pool spend (those with a rate)."""
+    """Policy's bounds on platforms, with what their accounts outside the pool spend (those with a rate).
+
+    planned: totals of pools planned before, in minor units. Nobody knows which of them is carried out, so against a
+    maximum the larger of today's and the planned total counts, and against a minimum the smaller.
+    """
     inside = {stake.name for stake in pool}
     found: dict[str, PlatformBounds] = {}
     for platform, allowed in policy.portfolio.platforms.items():
-        others = [
-            one for one in inputs if one.key[0] == platform and one.key in worths and _name(one.key) not in inside
-        ]
-        spent = sum(float(one.arms["budget"].sum()) * float(worths[one.key]) for one in others)
-        found[platform] = PlatformBounds(float(allowed.min), None if allowed.max is None else float(allowed.max), spent)
+        least = most = 0.0
+        for one in inputs:
+            if one.key[0] != platform or one.key not in worths or (name := _name(one.key)) in inside:
+                continue
+            now, worth = float(one.arms["budget"].sum()), float(worths[one.key])
+            after = planned[name] / one.minor_units if name in planned else now
+            least, most = least + min(now, after) * worth, most + max(now, after) * worth
+        high = None if allowed.max is None else float(allowed.max)
+        found[platform] = PlatformBounds(float(allowed.min) + most - least, high, most)
     return found
 
 

@@ -55,6 +55,7 @@ def test_an_interval_stands_for_its_standard_error():
         ("meta,,2026-01-01,2026-01-14,roas,1.2,0.3,,,,-1,", "attributed", "above 0"),
         ("meta,,2026-01-01,2026-01-14,roas,1.2,0.3,,,,,hold-out, half", "note", "quote a text"),
         (GOOD, "start", "the same test stands in row 2"),
+        ("meta,,2026-01-01,2026-01-14", "metric", "'' is none of roas, value, conversions"),
     ],
 )
 def test_a_wrong_row_is_set_aside_with_its_place_and_the_rest_goes_on(row, column, why):

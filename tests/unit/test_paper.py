@@ -176,3 +176,35 @@ def test_risk_is_expected_or_a_quantile():
     assert (parse_risk(None), parse_risk("expected"), parse_risk("0.25")) == (None, 1.0, 0.25)
     with pytest.raises(ConfigError, match="--risk 'much'"):
         parse_risk("much")
+
+
+@pytest.mark.parametrize("name", ["Brand", "g0"])
+def test_bounds_hold_on_the_way_to_a_larger_total(plan, name):
+    found = budgets(plan(Decimal(600), bounds={name: RangePolicy(max=Decimal(200 if name == "Brand" else 110))}))
+    assert sum(found.values()) == pytest.approx(600.0)
+    assert (found["g0"] + found["g1"] <= 200.0) if name == "Brand" else (found["g0"] <= 110.0)
+
+
+def test_bounds_hold_on_the_way_to_a_smaller_total(plan):
+    found = budgets(plan(Decimal(200), bounds={"Brand": RangePolicy(min=Decimal(150)), "g3": RangePolicy(min=40)}))
+    assert sum(found.values()) == pytest.approx(200.0)
+    assert found["g0"] + found["g1"] >= 150.0
+    assert found["g3"] >= 40.0
+
+
+def test_a_total_within_steps_but_not_within_bounds_takes_more_than_a_step(plan):
+    found = budgets(plan(Decimal(450), bounds={"g1": RangePolicy(max=Decimal(100)), "Sale": RangePolicy(max=200)}))
+    assert sum(found.values()) == pytest.approx(450.0)
+    assert found["g1"] <= 100.0
+    assert found["g2"] + found["g3"] <= 200.0
+
+
+@pytest.mark.parametrize("bounds", [{"Brand": 200, "Sale": 250}, {"meta": 450}, {"g0": 110, "g1": 90, "Sale": 240}])
+def test_a_total_that_bounds_do_not_allow_names_the_one_they_do(plan, bounds):
+    with pytest.raises(InputError, match=r"at most 450\.00 a day, 150\.00 less than"):
+        plan(Decimal(600), bounds={name: RangePolicy(max=Decimal(most)) for name, most in bounds.items()})
+
+
+def test_a_total_below_what_bounds_keep_names_the_one_they_allow(plan):
+    with pytest.raises(InputError, match=r"at least 150\.00 a day, 50\.00 more than"):
+        plan(Decimal(100), bounds={"Brand": RangePolicy(min=Decimal(150))})

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stakazo_pipelines.commands.plan import plan as plan_command
 from stakazo_pipelines.errors import AllocationError, InputError, MeasurementError
 from stakazo_pipelines.lift_tests import parse_lift_tests
 from stakazo_pipelines.lifted_table import LIFT_COLUMNS
 from stakazo_pipelines.measurement.maturity import DEFAULT_MATURITY
-from stakazo_pipelines.planning import COLUMNS, plan_table
+from stakazo_pipelines.planning import COLUMNS, plan_table, planner
 from stakazo_pipelines.policy import AllocationPolicy, Policy
 from stakazo_pipelines.table_input import clean_table, read_table
 
@@ -187,6 +188,8 @@ def test_an_ad_group_in_two_currencies_is_refused():
     ("options", "words"),
     [
         ({"total": Decimal(-1)}, "amount above 0"),
+        ({"total": Decimal("nan")}, "amount above 0"),
+        ({"total": Decimal("1e30")}, "the total is above 1e\\+12; check its unit"),
         ({"step_cap": 0.0}, "fraction above 0"),
         ({"step_cap": float("nan")}, "fraction above 0"),
     ],
@@ -385,3 +388,40 @@ def test_lift_tests_make_returns_incremental_and_say_so():
     np.testing.assert_allclose(ratio, result.frame["incremental_factor"])
     assert any("lift.csv: row 3: ad_group_id 'g9'" in note for note in result.notes)
     assert "the returns of all 3 ad groups are incremental, by 1 lift tests" in result.notes
+
+
+def test_a_lift_test_of_keys_that_the_table_lacks_does_not_count_for_all_of_it():
+    found = parse_lift_tests(
+        "platform,account_id,start,end,metric,estimate,standard_error\n"
+        ",act_1,2026-01-05,2026-01-18,roas,1.5,0.1\n"
+        "meta,,2026-01-05,2026-01-18,roas,1.5,0.1\n",
+        source="lift.csv",
+    )
+    before, result = plan(table()), plan(table(), lift_tests=found)
+    assert result.frame["roas"].to_list() == before.frame["roas"].to_list()
+    for row, name in ((2, "account_id"), (3, "platform")):
+        words = f"lift.csv: row {row}: {name}: the table does not know it, so nothing tells what the test is about"
+        assert words in result.notes
+    everything = parse_lift_tests(
+        "start,end,metric,estimate,standard_error\n2026-01-05,2026-01-18,roas,1.5,0.1\n", source="lift.csv"
+    )
+    assert plan(table(), lift_tests=everything).frame["lift_tests"].to_list() == [1, 1, 1]
+    assert result.frame["lift_tests"].to_list() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("total", ["0", "-5", "nan", "1e30"])
+def test_the_command_refuses_an_impossible_total_before_it_estimates(tmp_path, monkeypatch, total):
+    def never(*_, **__):
+        raise AssertionError("estimated all the same")
+
+    monkeypatch.setattr("stakazo_pipelines.commands.plan.planner", never)
+    path = tmp_path / "days.csv"
+    table().write_csv(path)
+    with pytest.raises(InputError, match="the total"):
+        plan_command(path, total=total)
+
+
+def test_a_planner_refuses_an_impossible_total_too():
+    made = planner(table(), policy=Policy())
+    with pytest.raises(InputError, match="check its unit"):
+        made.plan(Decimal("1e30"))

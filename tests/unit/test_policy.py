@@ -157,3 +157,28 @@ def test_an_account_with_a_flight_has_no_total_of_its_own_and_shares_none():
     assert policy.total_of("meta", "1") is None
     assert not policy.shares_total("meta", "1")
     assert policy.total_of("meta", "2") == 7
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan"])
+@pytest.mark.parametrize("setting", ["explore", "target_roas", "risk_deviations", "total"])
+def test_numbers_that_are_none_are_refused_with_their_line(setting, number):
+    [problem] = problems(f"allocation:\n  {setting}: {number}\n")
+    assert problem.startswith(f"policy.yaml:2: allocation.{setting}: ")
+
+
+def test_growth_without_end_is_refused():
+    [problem] = problems("guardrails: {max_budget_growth: .inf}\n")
+    assert "finite number" in problem
+
+
+def test_an_impossible_day_is_named_with_its_line():
+    [problem] = problems("accounts:\n  meta/1:\n    flight: {first: 2026-06-01, last: 2026-06-31, total: 10}\n")
+    assert problem.startswith("policy.yaml:3: ")
+    assert "2026-06-31" in problem
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_bytes("# für alle\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"policy\.yaml: not UTF-8 text"):
+        load_policy(path)

@@ -368,3 +368,24 @@ def test_exploring_keeps_steps_and_leaves_alone_what_cannot_be_judged():
     assert proposed(result)["a3"] == 100
     for arm, budget in zip(["a0", "a1", "a2"], [100, 120, 80], strict=True):
         assert budget * 0.8 - 1e-9 <= proposed(result)[arm] <= budget * 1.2 + 1e-9
+
+
+def bounded(least: int = 0, most: int | None = None, **more: object) -> Policy:
+    account = {"bounds": {"min": least, "max": most}, **more}
+    return Policy.model_validate({"accounts": {"meta/acc": account}, "guardrails": {"max_budget_growth": 1.0}})
+
+
+@pytest.mark.parametrize(("least", "most"), [(0, 150), (250, None)])
+def test_an_accounts_own_bounds_force_no_move_of_its_total(least: int, most: int | None) -> None:
+    estimates, arms = world([100.0, 100.0], [2.0, 2.5])
+    result = run(estimates, arms, policy=bounded(least, most))
+    assert sum(proposed(result).values()) == pytest.approx(200.0)
+
+
+@pytest.mark.parametrize(("least", "most", "total", "reached"), [(0, 190, 220, 190), (195, None, 180, 195)])
+def test_an_accounts_own_bounds_hold_the_total_that_policy_sets(
+    least: int, most: int | None, total: int, reached: int
+) -> None:
+    estimates, arms = world([100.0, 100.0], [2.0, 2.5])
+    result = run(estimates, arms, policy=bounded(least, most, total=total))
+    assert sum(proposed(result).values()) == pytest.approx(reached)

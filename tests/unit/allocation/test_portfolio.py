@@ -204,3 +204,21 @@ def test_platforms_and_accounts_stay_within_their_bounds_to_the_coin(stakes, nam
         assert after["x"] <= max(wanted["x"].high - elsewhere, sums["x"]) + cent * 1e-6
     if "y" in after:
         assert after["y"] >= min(wanted["y"].low, sums["y"]) - cent
+
+
+def test_a_platform_at_its_maximum_does_not_spend_what_rounding_freed_on_another():
+    """A coarse coin cannot fall by the 0.2 that a fine one rises by, and the other platform's cut leaves room for it."""
+    coarse = replace(stake("x coarse", [80], [1], worth="10", units=1), platform="x")
+    fine = replace(stake("x fine", [10], [4], units=100, step=0.02), platform="x")
+    cut = replace(stake("y coarse", [10], [1], worth="10", units=1), platform="y")
+    risen = replace(stake("y fine", [60], [4]), platform="y")
+    stakes = [coarse, fine, cut, risen]
+    result = plan_portfolio(
+        stakes,
+        account_step=STEP,
+        min_change=0.0,
+        platforms={"x": PlatformBounds(high=float((coarse.now * coarse.unit_worth) + (fine.now * fine.unit_worth)))},
+    )
+    assert totals(result)["y coarse"] < cut.now
+    spent = sum(share.total * one.unit_worth for one, share in zip(stakes, result.shares, strict=True) if one.platform == "x")
+    assert spent <= 810

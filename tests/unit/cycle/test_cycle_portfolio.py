@@ -138,6 +138,49 @@ def test_money_does_not_move_between_accounts_of_different_autonomy(allocate):
     assert growth(allocate(policy)) == {"1": pytest.approx(1.0), "2": pytest.approx(1.0)}
 
 
+@pytest.fixture
+def two_pools(unlike, arms):
+    """A tiktok account that earns less and a meta account, twice: what differs from the other tests."""
+
+    def copied(frame, *, euro, yen):
+        first = pl.col("account_id") == "1"
+        return frame.with_columns(
+            platform=pl.when(first).then(pl.lit("tiktok")).otherwise(pl.lit("meta")),
+            account_id=pl.when(first).then(pl.lit(euro)).otherwise(pl.lit(yen)),
+            arm_id=pl.col("arm_id") + yen,
+        )
+
+    frame, budgets = (
+        pl.concat([copied(one, euro="1", yen="2"), copied(one, euro="3", yen="4")]) for one in (unlike.frame, arms)
+    )
+    accounts = {
+        (platform, name): replace(KNOWN[like], id=name)
+        for platform, name, like in (
+            ("tiktok", "1", EURO),
+            ("meta", "2", YEN),
+            ("tiktok", "3", EURO),
+            ("meta", "4", YEN),
+        )
+    }
+    return {"estimates": Estimates(frame), "arms": budgets, "accounts": accounts}
+
+
+@pytest.mark.parametrize(("platform", "bound"), [("meta", {"max": 421}), ("tiktok", {"min": 630})])
+def test_two_pools_fill_a_platforms_bound_once(allocate, two_pools, platform, bound):
+    apart = {f"{name}/{at}": {"autonomy": "approve"} for name, at in (("tiktok", "3"), ("meta", "4"))}
+
+    def sums(**more):
+        result = allocate(Policy.model_validate({"accounts": apart, "portfolio": more}), **two_pools)
+        mine = result.frame.filter(platform=platform)
+        return total(mine, "current_budget"), total(mine, "proposed_budget")
+
+    now, free = sums()
+    assert abs(free - now) == pytest.approx(40, abs=1)  # both move by 10 % of 30,000 JPY
+    held = sums(platforms={platform: bound})[1]
+    assert held <= bound["max"] if "max" in bound else held >= bound["min"]
+    assert abs(held - now) > 15
+
+
 def test_what_was_raised_today_already_counts(allocate):
     grown = {"meta": ChangeLedger(account_growth={"2": 30_000 - 30_000 / 1.1})}
     assert growth(allocate(ledgers=grown))["2"] == pytest.approx(1.0, abs=1e-4)
