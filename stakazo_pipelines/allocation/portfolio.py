@@ -5,7 +5,7 @@ total. The shadow prices of accounts that are free to move come out equal: money
 cap on moved money bounds the move of its total here; what it then binds inside the account is `account_plan`'s.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -123,7 +123,7 @@ def plan_portfolio(
         totals = {at: stake.now for at, stake in enumerate(stakes)}
         best = None
     wanted = dict(totals)
-    _never_above_today(stakes, totals)
+    _take_back(stakes, totals, platforms or {})
     prices = dict.fromkeys(range(len(stakes)), float("nan"))
     if best is not None:
         prices |= {at: float(best.price[member == index][0]) for index, at in enumerate(free)}
@@ -232,13 +232,23 @@ def _groups(
     )
 
 
-def _never_above_today(stakes: Sequence[Stake], totals: dict[int, int]) -> None:
-    """Take minor units back from the accounts that gain most, until all totals together are worth no more than today's.
+def _take_back(stakes: Sequence[Stake], totals: dict[int, int], platforms: Mapping[str, PlatformBounds]) -> None:
+    """Take back what whole minor units spend above a platform's maximum, or above today's total of all accounts.
 
-    Exact, in fractions: whole minor units may add up to a little more than the optimum that they were rounded from.
+    Exact, in fractions: totals may add up to a little more than the optimum that they were rounded from.
     """
-    excess = sum(((totals[at] - stake.now) * stake.unit_worth for at, stake in enumerate(stakes)), Fraction(0))
-    by_gain = sorted(totals, key=lambda at: -(totals[at] - stakes[at].now) * stakes[at].unit_worth)
+    for name, own in platforms.items():
+        inside = [at for at, stake in enumerate(stakes) if stake.platform == name]
+        if own.high is not None:
+            now = sum((stakes[at].now * stakes[at].unit_worth for at in inside), Fraction(0))
+            _never_above(max(Fraction(own.high) - Fraction(own.elsewhere) - now, Fraction(0)), stakes, totals, inside)
+    _never_above(Fraction(0), stakes, totals, range(len(stakes)))
+
+
+def _never_above(growth: Fraction, stakes: Sequence[Stake], totals: dict[int, int], inside: Collection[int]) -> None:
+    """Cut the totals that gain most, until those inside are together worth no more than today's and `growth`."""
+    excess = sum(((totals[at] - stakes[at].now) * stakes[at].unit_worth for at in inside), -growth)
+    by_gain = sorted(inside, key=lambda at: -(totals[at] - stakes[at].now) * stakes[at].unit_worth)
     for at in by_gain:
         gain, worth = totals[at] - stakes[at].now, stakes[at].unit_worth
         if excess <= 0 or gain <= 0:

@@ -207,8 +207,8 @@ def test_platforms_and_accounts_stay_within_their_bounds_to_the_coin(stakes, nam
 
 
 def test_a_platform_at_its_maximum_does_not_spend_what_rounding_freed_on_another():
-    """A coarse coin cannot fall by the 0.2 that a fine one rises by, and the other platform's cut leaves room for it."""
-    coarse = replace(stake("x coarse", [80], [1], worth="10", units=1), platform="x")
+    """A coarse coin cannot fall by the 0.2 that a fine one rises by; the other platform's cut leaves room for it."""
+    coarse = replace(stake("x coarse", [80], [3], worth="10", units=1), platform="x")
     fine = replace(stake("x fine", [10], [4], units=100, step=0.02), platform="x")
     cut = replace(stake("y coarse", [10], [1], worth="10", units=1), platform="y")
     risen = replace(stake("y fine", [60], [4]), platform="y")
@@ -220,5 +220,5 @@ def test_a_platform_at_its_maximum_does_not_spend_what_rounding_freed_on_another
         platforms={"x": PlatformBounds(high=float((coarse.now * coarse.unit_worth) + (fine.now * fine.unit_worth)))},
     )
     assert totals(result)["y coarse"] < cut.now
-    spent = sum(share.total * one.unit_worth for one, share in zip(stakes, result.shares, strict=True) if one.platform == "x")
-    assert spent <= 810
+    after = totals(result)
+    assert sum(after[one.name] * one.unit_worth for one in (coarse, fine)) <= 810
