@@ -1,7 +1,7 @@
 """One pass over the days for all arms at once: arms' drifting levels and elasticities, accounts' shared days.
 
-State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)) and day-of-week effects that
-sum to zero. Counts are negative-binomial; an arm learns from a day given the shared effect as the *other* arms show it.
+State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)), a walk (season, site, market)
+that starts at zero, and day-of-week effects that sum to zero. Counts are negative-binomial; an arm learns from a day given the shared effect as the *other* arms show it.
 Day by day a normal belief loses the long left tail of an arm with few conversions: those are told again, all at once.
 """
 
@@ -14,7 +14,7 @@ from stakazo_pipelines.measurement.counts import absorb, tally
 from stakazo_pipelines.measurement.jumps import Trace
 
 _MAX_ETA = 30.0
-_SHARED = 8  # shock, then Monday..Sunday
+_SHOCK, _WALK, _SHARED = 0, 8, 9  # places in the shared state; Monday..Sunday between
 _FEW = (10.0, 40.0)  # discounted conversions: below, an arm's level is told at once; above, day by day; between, mixed
 
 
@@ -35,7 +35,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
-    """How things move. Per arm: drift variance a day, trend a day, dispersion. Per account: shock and weekday."""
+    """How things move. Per arm: drift variance a day, trend a day, dispersion. Per account: shock, weekday, walk."""
 
     drift_variance: Array
     trend: Array
@@ -43,6 +43,7 @@ class Dynamics:
     shock_variance: Array  # stationary
     shock_persistence: Array
     weekday_variance: Array
+    walk_variance: Array  # a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class Filtered:
     arms: Belief
     elapsed: Array  # days
     wandered: Array  # variance of the level's drift and jumps
-    shared: Array  # accounts x 8
-    shared_covariance: Array  # accounts x 8 x 8
+    shared: Array  # accounts x 9: shock, Monday to Sunday, walk
+    shared_covariance: Array  # accounts x 9 x 9
     arm_log_predictive: Array
     account_log_predictive: Array
     level_skewness: Array
@@ -75,8 +76,8 @@ class Filtered:
 def start_shared(dynamics: Dynamics, accounts: int) -> tuple[Array, Array]:
     """Shared state before the first day: weekday effects sum to zero by their covariance."""
     covariance = np.zeros((accounts, _SHARED, _SHARED))
-    covariance[:, 0, 0] = dynamics.shock_variance
-    covariance[:, 1:, 1:] = dynamics.weekday_variance[:, None, None] * (np.eye(7) - 1.0 / 7.0)
+    covariance[:, _SHOCK, _SHOCK] = dynamics.shock_variance
+    covariance[:, 1:_WALK, 1:_WALK] = dynamics.weekday_variance[:, None, None] * (np.eye(7) - 1.0 / 7.0)
     return np.zeros((accounts, _SHARED)), covariance
 
 
@@ -114,10 +115,11 @@ def run_filter(
         discount = 1.0 / (1.0 + moved * told)
         told *= discount
         exposure *= discount * np.exp(-dynamics.trend * started)
-        shared[:, 0] *= dynamics.shock_persistence
-        shared_cov[:, 0, :] *= dynamics.shock_persistence[:, None]
-        shared_cov[:, :, 0] *= dynamics.shock_persistence[:, None]
-        shared_cov[:, 0, 0] += innovation
+        shared[:, _SHOCK] *= dynamics.shock_persistence
+        shared_cov[:, _SHOCK, :] *= dynamics.shock_persistence[:, None]
+        shared_cov[:, :, _SHOCK] *= dynamics.shock_persistence[:, None]
+        shared_cov[:, _SHOCK, _SHOCK] += innovation
+        shared_cov[:, _WALK, _WALK] += dynamics.walk_variance * (days > 0)
         seen = np.flatnonzero(series.observed[day])
         if not len(seen):
             continue
@@ -139,7 +141,7 @@ def run_filter(
         )
         account_log += common.log_predictive
         running = np.bincount(series.account[seen], minlength=series.accounts) > 0
-        shocks += shared[:, 0] * running
+        shocks += shared[:, _SHOCK] * running
         days += running
         total_variance = own_variance + common.variance_without
         total_mean = own_mean + common.mean_without
@@ -217,9 +219,9 @@ def _shared_day(
 ) -> _Common:
     """Learn one day's shared effect per account (two scoring steps); update `shared`, `shared_cov` in place."""
     accounts = len(shared)
-    gain = shared_cov[:, :, 0] + shared_cov[:, :, column]
-    prior_variance = np.maximum(gain[:, 0] + gain[:, column], 1e-9)
-    prior_mean = shared[:, 0] + shared[:, column]
+    gain = shared_cov[:, :, _SHOCK] + shared_cov[:, :, column] + shared_cov[:, :, _WALK]
+    prior_variance = np.maximum(gain[:, _SHOCK] + gain[:, column] + gain[:, _WALK], 1e-9)
+    prior_mean = shared[:, _SHOCK] + shared[:, column] + shared[:, _WALK]
     effect = prior_mean.copy()
     capped = np.minimum(variance, 2.0)
     # Mean and squared variation of the rate under a log-gamma belief of this variance (rational fits to its digamma and

@@ -40,6 +40,7 @@ class Population:
     shock_sd: float = 0.1  # stationary sd of an account's shared day shock
     shock_persistence: float = 0.5  # of the shock, from one day to the next
     weekday_sd: float = 0.15
+    account_drift_sd: float = 0.01  # of all arms of an account together (season, site, market), per square root of a day
     value_cv: float = 0.8  # coefficient of variation of the value of one conversion
     value_memory_days: float = 28.0  # half-life of what past values per conversion say of the coming ones
     memory_days: float = 28.0  # half-life of what counts as evidence
@@ -60,6 +61,7 @@ class Population:
             self.dispersion,
             self.shock_sd,
             self.weekday_sd,
+            self.account_drift_sd,
             self.value_cv,
             self.memory_days,
             self.value_memory_days,

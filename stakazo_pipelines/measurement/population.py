@@ -28,13 +28,14 @@ _STEP = 1e-3
 _CURVATURE_STEP = 0.2
 # Accounts wander as a whole, which the likelihood takes for many arms that agree on a trend: of the trend found, this
 # share is expected to be one (prior sd 0.004 a day, wandering 0.003).
-_DAMPED = 0.004**2 / (0.004**2 + 0.003**2)
+import os
+_DAMPED = float(os.environ.get('DAMP','1.0'))
 _HAZARD_DAYS = 5000.0  # arm-days that the prior of the jump hazard is worth
 _MOST_HAZARD = 0.05
-_DRIFT, _TREND, _SHOCK = 0, 1, 3  # places in DYNAMICS_SPREAD
+_DRIFT, _TREND, _SHOCK, _ACCOUNT_DRIFT = 0, 1, 3, 6  # places in DYNAMICS_SPREAD
 # Prior sd of each transformed parameter around the default: log drift, trend, log dispersion, log shock, logit
-# persistence, log weekday.
-DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7])
+# persistence, log weekday, log drift of accounts.
+DYNAMICS_SPREAD = np.array([0.7, 0.004, 1.0, 0.7, 1.0, 0.7, 0.7])
 SDS_SPREAD = 0.6  # of log standard deviations in the trees
 ELASTICITY_SDS_SPREAD = 0.5
 LEVEL_SLOPES_SD = (0.5, 0.2)
@@ -156,6 +157,7 @@ def _pack(population: Population) -> Array:
             np.log(population.shock_sd),
             logit(np.clip(population.shock_persistence, 0.01, 0.97)),
             np.log(population.weekday_sd),
+            np.log(population.account_drift_sd),
         ]
     )
 
@@ -169,6 +171,7 @@ def _unpack(population: Population, packed: Array) -> Population:
         shock_sd=float(np.exp(packed[3])),
         shock_persistence=float(expit(packed[4])),
         weekday_sd=float(np.exp(packed[5])),
+        account_drift_sd=float(np.exp(packed[6])),
     )
 
 
@@ -201,7 +204,7 @@ def _fit_dynamics(panel: Panel, population: Population, defaults: Population) ->
     sds = DYNAMICS_SPREAD / np.sqrt(np.maximum(curvature, 1.0))
     mode = centre + found.x * DYNAMICS_SPREAD
     # Posterior means of the variances, not their modes: what is badly known (few arms) has to widen the intervals.
-    mean = mode + np.where(np.isin(np.arange(size), (_DRIFT, _SHOCK)), sds**2, 0.0)
+    mean = mode + np.where(np.isin(np.arange(size), (_DRIFT, _SHOCK, _ACCOUNT_DRIFT)), sds**2, 0.0)
     mean[_TREND] = centre[_TREND] + _DAMPED * (mean[_TREND] - centre[_TREND])
     days = float(panel.series.observed.sum())
     hazard = (_HAZARD_DAYS * defaults.jump_hazard + float(fit.jumps.sum())) / (_HAZARD_DAYS + days)
@@ -215,7 +218,7 @@ class _Copies:
 
 
 def _stacked_score(series: Series, prior: Belief, copies: int) -> Callable[[Array], Array]:
-    """A function from `copies` parameter points (copies x 6) to the log predictive of the whole panel under each."""
+    """A function from `copies` parameter points (copies x 7) to the log predictive of the whole panel under each."""
     arms, accounts = series.count.shape[1], series.accounts
     account: IntArray = (series.account[None, :] + accounts * np.arange(copies)[:, None]).ravel()
     many = _Copies(
@@ -246,6 +249,7 @@ def _stacked_score(series: Series, prior: Belief, copies: int) -> Callable[[Arra
             shock_variance=np.repeat(np.exp(2 * points[:, 3]), accounts),
             shock_persistence=np.repeat(expit(points[:, 4]), accounts),
             weekday_variance=np.repeat(np.exp(2 * points[:, 5]), accounts),
+            walk_variance=np.repeat(np.exp(2 * points[:, 6]), accounts),
         )
         filtered = run_filter(many.series, dynamics, many.prior, normalised=True)
         by_arm = filtered.arm_log_predictive.reshape(copies, arms).sum(axis=1)

@@ -16,6 +16,8 @@ from stakazo_pipelines.measurement.values import value_posterior
 
 HORIZON_DAYS = 7
 LEVEL_ROOT = (0.0, 0.5**2)  # the account's own mean was divided out
+# The mean of a random walk over days 1..H has a variance of so many daily ones.
+_WALK_AHEAD = (HORIZON_DAYS + 1) * (2 * HORIZON_DAYS + 1) / (6 * HORIZON_DAYS)
 PASSES = 3
 _WIDE_LEVEL_SD = 1.0
 _LEAST_PRECISION = 1e-3
@@ -72,6 +74,7 @@ def dynamics_of(population: Population, arms: int, accounts: int) -> Dynamics:
         shock_variance=np.full(accounts, population.shock_sd**2),
         shock_persistence=np.full(accounts, population.shock_persistence),
         weekday_variance=np.full(accounts, population.weekday_sd**2),
+        walk_variance=np.full(accounts, population.account_drift_sd**2),
     )
 
 
@@ -216,8 +219,7 @@ def ahead(panel: Panel, population: Population, fit: Fit) -> ArmPosterior:
     shared, shared_variance = _shared_ahead(panel.series, filtered, population)
     steps = np.arange(1, HORIZON_DAYS + 1)
     account = panel.series.account
-    # The mean of a random walk over days 1..H has variance q (H+1)(2H+1) / (6H).
-    drift = population.drift_sd**2 * (HORIZON_DAYS + 1) * (2 * HORIZON_DAYS + 1) / (6 * HORIZON_DAYS)
+    drift = population.drift_sd**2 * _WALK_AHEAD
     # A random-walk filter trails an unknown slope by P / q days (its steady-state ramp error), at most by its past.
     lag = np.minimum(filtered.arms.level_variance / population.drift_sd**2, filtered.elapsed)
     slope = population.trend_sd**2 * (lag + float(steps.mean())) ** 2
@@ -242,13 +244,13 @@ def _shared_ahead(series: Series, filtered: Filtered, population: Population) ->
     steps = np.arange(1, HORIZON_DAYS + 1)
     weekday = (int(series.weekday[-1]) + steps) % 7
     decay = population.shock_persistence**steps
-    effects = filtered.shared[:, :1] * decay + filtered.shared[:, 1 + weekday]
+    effects = filtered.shared[:, :1] * decay + filtered.shared[:, 1 + weekday] + filtered.shared[:, -1:]
     loading = np.zeros(filtered.shared.shape[1])
-    loading[0] = decay.mean()
+    loading[0], loading[-1] = decay.mean(), 1.0
     np.add.at(loading, 1 + weekday, 1.0 / HORIZON_DAYS)
     known = np.einsum("i,aij,j->a", loading, filtered.shared_covariance, loading)
     # Shocks still to come: AR(1) innovations of day k reach day h >= k by persistence^(h-k).
     reach = np.array([(population.shock_persistence ** np.arange(HORIZON_DAYS - k)).sum() for k in range(HORIZON_DAYS)])
     innovation = population.shock_sd**2 * (1.0 - population.shock_persistence**2)
-    to_come = innovation * float((reach**2).sum()) / HORIZON_DAYS**2
+    to_come = innovation * float((reach**2).sum()) / HORIZON_DAYS**2 + population.account_drift_sd**2 * _WALK_AHEAD
     return np.log(np.exp(effects).mean(axis=1)), np.maximum(known, 0.0) + to_come
