@@ -77,9 +77,6 @@ def fit_population(
 
     defaults = prior or Population()
     wide = panel_of(max_pooled_arms)
-    cv = value_variation(wide) or defaults.value_cv
-    memory = value_memory(wide, value_cv=cv, default=defaults.value_memory_days)
-    population = replace(population, value_memory_days=memory)
     narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms)
     population = fit_value(wide, population, defaults)
     for _ in range(_ROUNDS):
@@ -105,16 +102,18 @@ def arms_of(arm_days: pl.DataFrame) -> pl.DataFrame:
 
 
 def fit_value(panel: Panel, population: Population, defaults: Population) -> Population:
+    """How values of conversions vary, how long they are remembered, and how far they lie apart in the tree."""
     variation = value_variation(panel)
     cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
-    evidence = value_evidence(panel, memory_days=population.value_memory_days)
+    memory = value_memory(panel, value_cv=cv, default=defaults.value_memory_days)
+    evidence = value_evidence(panel, memory_days=memory)
     found = fit_tree(
         panel.tree,
         evidence.log_mean(cv),
         evidence.precision(cv),
         TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
     )
-    return replace(population, value_cv=cv, value_sds=found.sds)
+    return replace(population, value_cv=cv, value_memory_days=memory, value_sds=found.sds)
 
 
 def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
