@@ -30,7 +30,7 @@ from stakazo_pipelines.measurement.full_model import (
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
-from stakazo_pipelines.measurement.population import arms_of, fit_population, fit_value, subsample
+from stakazo_pipelines.measurement.population import arms_of, fit_population, subsample
 from stakazo_pipelines.measurement.posterior import HORIZON_DAYS
 from stakazo_pipelines.policy import MeasurementPolicy
 
@@ -203,12 +203,16 @@ def audit_engine(
     daily = estimate(
         arm_days=chosen, arms=arms, as_of=as_of, maturity=maturity, population=used, settings=settings
     ).frame
-    panel = build_panel(arm_days=chosen, arms=arms, as_of=as_of, window_days=window, maturity=maturity)
-    defaults = Population()
-    step_days = max(1, -(-panel.days * len(arms) // _MOST_LEVELS))
-    model = full_model(
-        panel, fit_value(panel, defaults, defaults), defaults, step_days=step_days, checked_arms=_CHECKED_ARMS
+    panel = build_panel(
+        arm_days=chosen,
+        arms=arms,
+        as_of=as_of,
+        window_days=window,
+        maturity=maturity,
+        value_memory_days=used.value_memory_days,
     )
+    step_days = max(1, -(-panel.days * len(arms) // _MOST_LEVELS))
+    model = full_model(panel, used, Population(), step_days=step_days, checked_arms=_CHECKED_ARMS)
     lengths = sampling or _sampling_of(levels=len(arms) * -(-panel.days // step_days))
     trace = sample(compile_model(model, keep=(*HYPER, *ARMS, *SHARED, CHECKED)), lengths, seed=seed)
     return Audit(
