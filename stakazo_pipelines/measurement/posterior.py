@@ -16,7 +16,7 @@ from stakazo_pipelines.measurement.values import value_posterior
 
 HORIZON_DAYS = 7
 LEVEL_ROOT = (0.0, 0.5**2)  # the account's own mean was divided out
-PASSES = 3
+_PASSES = 3
 _WIDE_LEVEL_SD = 1.0
 _LEAST_PRECISION = 1e-3
 _MAX_COVARIATE = 3.0
@@ -122,7 +122,7 @@ class Fit:
     jumps: Array  # days x arms: chance that the level jumped just before the day
 
 
-def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fit:
+def run_passes(panel: Panel, population: Population) -> Fit:
     """Filter with each arm for itself, pool, filter again with the pooled prior, and so on."""
     dynamics = dynamics_of(population, len(panel.arms), panel.series.accounts)
     value, value_variance = value_posterior(panel, population)
@@ -131,7 +131,7 @@ def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fi
     jumps = _jumps(panel, filtered, population)
     series = replace(panel.series, jump_variance=jumps * population.jump_sd**2)
     fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
-    for step in range(passes - 1):
+    for step in range(_PASSES - 1):
         prior = _pooled_prior(panel, fit, population)
         if step == 0:
             # Shocks that do not average out are the account's level: many arms with wide priors put the first days'
@@ -203,11 +203,6 @@ def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
         covariance=np.zeros(len(level)),
         elasticity_variance=elasticity_variance,
     )
-
-
-def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
-    """Posterior of every arm of the panel, predicted over the days after its last."""
-    return ahead(panel, population, run_passes(panel, population))
 
 
 def ahead(panel: Panel, population: Population, fit: Fit) -> ArmPosterior:
