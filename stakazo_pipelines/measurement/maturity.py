@@ -121,7 +121,7 @@ def maturity_of(
     return curves.get(platform, DEFAULT_MATURITY)
 
 
-def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURITY) -> dict[str, MaturityCurve]:
+def learn_maturity(vintages: pl.DataFrame) -> dict[str, MaturityCurve]:
     """Curves by `group_name` from `platform, date_day, age_days, conversions` (several rows a day: one a vintage).
 
     Give `attribution_window`, `objective` and `account_id` too where they are known: every group has a curve then, the
@@ -141,7 +141,7 @@ def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURI
             parent = place[path]
         if parent is not None:
             nodes[parent] = Node(nodes[parent].parent, nodes[parent].level, own)
-    delays = fit_delays(nodes, rates_of(np.asarray(prior.shares)))
+    delays = fit_delays(nodes, rates_of(np.asarray(DEFAULT_MATURITY.shares)))
     powers = value_powers(vintages)
     return {
         group_name(*path): _curve(delays[at], _conversions(path, cells), powers.get(path[0], (1.0, 0.0))[0])

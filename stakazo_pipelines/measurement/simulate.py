@@ -64,13 +64,13 @@ class Simulation:
     truth: pl.DataFrame
 
 
-def draw_population(seed: int, prior: Population | None = None) -> Population:
-    """Hyper-parameters from the prior that every engine starts from (centred on `prior`, the defaults without one).
+def draw_population(seed: int) -> Population:
+    """Hyper-parameters from the prior that every engine starts from, centred on the defaults.
 
     Fixed, as in the engines: how values of single conversions vary, and the memory.
     """
     rng = np.random.default_rng(seed)
-    centre = prior or Population()
+    centre = Population()
 
     def around(value: float, spread: float) -> float:
         return float(value * np.exp(spread * rng.standard_normal()))

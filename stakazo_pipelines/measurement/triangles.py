@@ -35,15 +35,15 @@ class Cells:
     conversions: float
 
 
-def triangle_cells(vintages: pl.DataFrame, measure: str = "conversions") -> dict[Group, Cells]:
-    """Cells of every group from `platform, date_day, age_days` and the measure, one row a vintage of a day.
+def triangle_cells(vintages: pl.DataFrame) -> dict[Group, Cells]:
+    """Cells of every group from `platform, date_day, age_days, conversions`, one row a vintage of a day.
 
     `attribution_window`, `objective` and `account_id` where known. A group whose days were all seen once has no cells.
 
     Where a day is restated downwards the fall is counted with the arrivals of the other days of its group, and the sum
     is at least 0. Raises MeasurementError when a column is missing.
     """
-    rows = _vintage_rows(vintages, measure)
+    rows = _vintage_rows(vintages, "conversions")
     pairs = _pairs(rows)
     cell = [*LEVELS, "after", "until"]
     came = pl.col("seen") - pl.col("before")
