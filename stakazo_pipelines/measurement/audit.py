@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.arrays import TAIL_90, Array, IntArray
 from stakazo_pipelines.measurement.estimate import estimate
 from stakazo_pipelines.measurement.full_model import (
     ARMS,
@@ -43,7 +43,6 @@ _MOST_STORED = 60_000_000  # draws x levels over all chains: nutpie keeps every 
 _DRAWS = (800, 4000)  # of one chain
 _PREDICTIVE_DRAWS = 300
 _QUANTILES = (0.05, 0.95)
-_NORMAL_WIDTH = 2 * 1.6448536269514722  # of a normal's 90 % interval, in its deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def compare(draws: ArmDraws, daily: pl.DataFrame) -> pl.DataFrame:
     """
     intervals = {
         "log_value": np.log(daily["roas_high"].to_numpy() / daily["roas_low"].to_numpy()),
-        "elasticity": _NORMAL_WIDTH * daily["elasticity_sd"].to_numpy(),
+        "elasticity": 2 * TAIL_90 * daily["elasticity_sd"].to_numpy(),
     }
     columns = {}
     for name, values in (("log_value", draws.log_value), ("elasticity", draws.elasticity)):

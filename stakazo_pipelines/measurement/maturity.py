@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.arrays import TAIL_90, Array, IntArray
 from stakazo_pipelines.measurement.delays import Delay, Node, default_delay, fit_delays, rates_of
 from stakazo_pipelines.measurement.late_value import value_powers
 from stakazo_pipelines.measurement.triangles import MATURE_AGE as MATURE_AGE
@@ -21,7 +21,6 @@ from stakazo_pipelines.measurement.triangles import Cells, Group, triangle_cells
 # attribution with restatements up to four weeks; interpolated linearly in log(1 + age).
 _PRIOR_KNOTS = {0: 0.35, 1: 0.55, 3: 0.75, 7: 0.88, 14: 0.97, MATURE_AGE: 1.0}
 _LEAST_SHARE = 1e-3  # less than that says nothing of what a day will have earned
-_BAND = 1.6449  # normal quantile of 90 % intervals
 BETWEEN = " · "  # parts of a group's name
 _ANY = "*"  # a part that is not known
 
@@ -66,7 +65,7 @@ class MaturityCurve:
     def band(self, age_days: Array | IntArray | int) -> tuple[Array, Array]:
         """90 % interval of `fraction`: -log share is positive, so its log is taken as normal."""
         left = np.maximum(-np.log(self.fraction(age_days)), 1e-12)
-        wide = np.exp(_BAND * np.minimum(self.log_sd(age_days) / left, 5.0))
+        wide = np.exp(TAIL_90 * np.minimum(self.log_sd(age_days) / left, 5.0))
         return np.exp(-left * wide), np.exp(-left / wide)
 
     def mature_age(self, threshold: float) -> int:
