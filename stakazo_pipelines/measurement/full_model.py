@@ -1,5 +1,7 @@
 """The daily engine's hierarchy written out in PyMC, nothing approximated but the length of a step, for NUTS.
 
+Three things differ: levels never jump, elasticities are not truncated, and means of values are gamma, not log-normal.
+
 PyMC, ArviZ and nutpie are imported at call time only: loading definitions must not pay for them.
 """
 

@@ -30,7 +30,8 @@ class MaturityCurve:
     """Reported share by age 0..28 (non-decreasing, 1 at 28 and after).
 
     log_sds: standard error of the log of each share, () for a curve that is known. conversions: those of its group in
-    days that were seen at two ages or more; 0 where all comes from the group above. value_power: see `late_value`.
+    days first read at the group's smallest age, and then again; 0 where all comes from the group above. value_power:
+    see `late_value`.
     """
 
     shares: tuple[float, ...]

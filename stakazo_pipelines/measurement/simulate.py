@@ -1,6 +1,7 @@
 """Worlds that follow the response model exactly: hyper-parameters and arms drawn from its own prior, with the truth.
 
-For simulation-based calibration and for comparing one engine with another; worlds that do not follow it are elsewhere.
+Jumps alone are left out: no level has any. For simulation-based calibration and for comparing one engine with another;
+worlds that do not follow the model are elsewhere.
 """
 
 from dataclasses import dataclass, replace
@@ -67,7 +68,8 @@ class Simulation:
 def draw_population(seed: int) -> Population:
     """Hyper-parameters from the prior that every engine starts from, centred on the defaults.
 
-    Fixed, as in the engines: how values of single conversions vary, and the memory.
+    Fixed, though the engines learn them: how values of single conversions vary and how long they are remembered, and
+    how often levels jump (in `simulate` never).
     """
     rng = np.random.default_rng(seed)
     centre = Population()

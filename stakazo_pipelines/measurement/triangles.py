@@ -25,7 +25,8 @@ Group = tuple[str, str, str, str]  # values of LEVELS, "" where unknown
 class Cells:
     """Of one group, per pair of ages: of `total` conversions seen by `until`, `arrived` came after `after`.
 
-    Each counts in units of its dispersion, so that the sums behave like binomial counts. `conversions` is undivided.
+    Each counts in units of its dispersion, so that the sums behave like binomial counts. `conversions` is undivided
+    and counts only days first read at the group's smallest age, by what they had at their next reading.
     """
 
     after: IntArray
