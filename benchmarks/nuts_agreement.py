@@ -28,7 +28,7 @@ from stakazo_pipelines.measurement.full_model import (
 )
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.panel import build_panel
-from stakazo_pipelines.measurement.population import fit_population, fit_value
+from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.measurement.population_pymc import population_of
 from stakazo_pipelines.measurement.simulate import Design, simulate
 from stakazo_pipelines.policy import MeasurementPolicy
@@ -81,9 +81,15 @@ def main() -> None:
         costs,
     )
     own = timed("estimate", lambda: daily(fitted), costs)
-    panel = build_panel(arm_days=made.arm_days, arms=arms, as_of=design.as_of, window_days=args.days, maturity={})
-    valued = fit_value(panel, fitted, Population())
-    model = full_model(panel, valued, Population(), step_days=args.step_days)
+    panel = build_panel(
+        arm_days=made.arm_days,
+        arms=arms,
+        as_of=design.as_of,
+        window_days=args.days,
+        maturity={},
+        value_memory_days=fitted.value_memory_days,
+    )
+    model = full_model(panel, fitted, Population(), step_days=args.step_days)
     compiled = timed("NUTS, compile", lambda: compile_model(model, keep=(*HYPER, *ARMS, *SHARED)), costs)
     trace = timed(
         "NUTS, sample",
@@ -93,7 +99,7 @@ def main() -> None:
     print(f"steps a draw {float(trace.sample_stats['n_steps'].mean()):.0f}", file=sys.stderr)
     hyper, single = diagnose(trace, HYPER), diagnose(trace, ("level", "elasticity"))
     draws = arm_draws(trace, panel, step_days=args.step_days, seed=args.seed)
-    sampled = population_of(trace, valued)
+    sampled = population_of(trace, fitted)
     columns = {"empirical Bayes": own, "sampled by NUTS": daily(sampled)}
     print(f"{vars(args)}\nhyper-parameters: {hyper}\nlevels, elasticities: {single}\n")
     print(f"fitted  {fitted}\nsampled {sampled}\n")

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.arrays import TAIL_90, Array, IntArray
 from stakazo_pipelines.measurement.estimate import estimate
 from stakazo_pipelines.measurement.full_model import (
     ARMS,
@@ -30,8 +30,8 @@ from stakazo_pipelines.measurement.full_model import (
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.panel import Panel, build_panel
-from stakazo_pipelines.measurement.population import arms_of, fit_population, fit_value, subsample
-from stakazo_pipelines.measurement.posterior import HORIZON_DAYS
+from stakazo_pipelines.measurement.population import arms_of, fit_population, subsample
+from stakazo_pipelines.measurement.posterior import HORIZON_DAYS, WALK_AHEAD
 from stakazo_pipelines.policy import MeasurementPolicy
 
 QUANTITIES = ("log_value", "elasticity")
@@ -43,7 +43,6 @@ _MOST_STORED = 60_000_000  # draws x levels over all chains: nutpie keeps every 
 _DRAWS = (800, 4000)  # of one chain
 _PREDICTIVE_DRAWS = 300
 _QUANTILES = (0.05, 0.95)
-_NORMAL_WIDTH = 2 * 1.6448536269514722  # of a normal's 90 % interval, in its deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,8 @@ def arm_draws(trace: Any, panel: Panel, *, step_days: int, seed: int) -> ArmDraw
     level, value = drawn(trace, "level"), drawn(trace, "value")
     trend, drift = drawn(trace, "trend")[:, None], drawn(trace, "drift_sd")[:, None]
     # Ahead: the mean of a walk over 1..H. Behind: the last day against the mean of its step, of which the level speaks.
-    ahead = (HORIZON_DAYS + 1) * (2 * HORIZON_DAYS + 1) / (6 * HORIZON_DAYS)
     behind = (step_days - 1) * (2 * step_days - 1) / (6 * step_days)
-    walk = drift * np.sqrt(ahead + behind) * rng.standard_normal(level.shape)
+    walk = drift * np.sqrt(WALK_AHEAD + behind) * rng.standard_normal(level.shape)
     log_value = (
         np.log(panel.ref_spend)
         + panel.log_rate
@@ -94,11 +92,12 @@ def _shared_ahead(trace: Any, panel: Panel, rng: np.random.Generator) -> Array:
     """Log of the mean over the days ahead of an account's shared effects, draws x accounts."""
     shock, weekday = drawn(trace, "shock_last"), drawn(trace, "weekday")
     keep, sd = drawn(trace, "shock_persistence")[:, None], drawn(trace, "shock_sd")[:, None]
-    last = int(panel.series.weekday[-1])
-    total = np.zeros_like(shock)
+    wander, last = drawn(trace, "account_drift_sd")[:, None], int(panel.series.weekday[-1])
+    walk, total = np.zeros_like(shock), np.zeros_like(shock)
     for step in range(1, HORIZON_DAYS + 1):
         shock = keep * shock + sd * np.sqrt(1.0 - keep**2) * rng.standard_normal(shock.shape)
-        total += np.exp(shock + weekday[:, :, (last + step) % 7])
+        walk = walk + wander * rng.standard_normal(shock.shape)
+        total += np.exp(walk + shock + weekday[:, :, (last + step) % 7])
     return np.asarray(np.log(total / HORIZON_DAYS), dtype=np.float64)
 
 
@@ -109,7 +108,7 @@ def compare(draws: ArmDraws, daily: pl.DataFrame) -> pl.DataFrame:
     """
     intervals = {
         "log_value": np.log(daily["roas_high"].to_numpy() / daily["roas_low"].to_numpy()),
-        "elasticity": _NORMAL_WIDTH * daily["elasticity_sd"].to_numpy(),
+        "elasticity": 2 * TAIL_90 * daily["elasticity_sd"].to_numpy(),
     }
     columns = {}
     for name, values in (("log_value", draws.log_value), ("elasticity", draws.elasticity)):
@@ -203,12 +202,16 @@ def audit_engine(
     daily = estimate(
         arm_days=chosen, arms=arms, as_of=as_of, maturity=maturity, population=used, settings=settings
     ).frame
-    panel = build_panel(arm_days=chosen, arms=arms, as_of=as_of, window_days=window, maturity=maturity)
-    defaults = Population()
-    step_days = max(1, -(-panel.days * len(arms) // _MOST_LEVELS))
-    model = full_model(
-        panel, fit_value(panel, defaults, defaults), defaults, step_days=step_days, checked_arms=_CHECKED_ARMS
+    panel = build_panel(
+        arm_days=chosen,
+        arms=arms,
+        as_of=as_of,
+        window_days=window,
+        maturity=maturity,
+        value_memory_days=used.value_memory_days,
     )
+    step_days = max(1, -(-panel.days * len(arms) // _MOST_LEVELS))
+    model = full_model(panel, used, Population(), step_days=step_days, checked_arms=_CHECKED_ARMS)
     lengths = sampling or _sampling_of(levels=len(arms) * -(-panel.days // step_days))
     trace = sample(compile_model(model, keep=(*HYPER, *ARMS, *SHARED, CHECKED)), lengths, seed=seed)
     return Audit(

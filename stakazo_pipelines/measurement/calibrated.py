@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtr
 
-from stakazo_pipelines.measurement.arrays import Array
+from stakazo_pipelines.measurement.arrays import TAIL_90, Array
 from stakazo_pipelines.measurement.incrementality import Factors
 
 ATTRIBUTED, INCREMENTAL = "attributed", "incremental"
@@ -15,7 +15,6 @@ COLUMNS = (
     "basis", "incremental_factor", "incremental_low", "incremental_high", "lift_tests", "attributed_roas",
     "log_factor_mean", "log_factor_sd",
 )  # fmt: skip
-_TAIL = 1.6448536269514722  # deviates from the middle to the end of a 90 % interval
 _RETURNS = ("roas", "marginal_roas")
 _SKEW = "log_value_skew"  # where measurement tells one
 
@@ -32,8 +31,8 @@ def calibrated(frame: pl.DataFrame, factors: Factors, *, target: float) -> pl.Da
     added = frame.with_columns(
         pl.lit(INCREMENTAL).alias("basis"),
         pl.Series("incremental_factor", np.exp(mean)),
-        pl.Series("incremental_low", np.exp(mean - _TAIL * sd)),
-        pl.Series("incremental_high", np.exp(mean + _TAIL * sd)),
+        pl.Series("incremental_low", np.exp(mean - TAIL_90 * sd)),
+        pl.Series("incremental_high", np.exp(mean + TAIL_90 * sd)),
         pl.Series("lift_tests", factors.tests),
         pl.col("roas").alias("attributed_roas"),
         pl.Series("log_factor_mean", mean),
@@ -41,7 +40,7 @@ def calibrated(frame: pl.DataFrame, factors: Factors, *, target: float) -> pl.Da
     ).select(*frame.columns, *COLUMNS)
     changed = _times(frame, mean, sd**2)
     low, middle, high = (np.log(changed[name]) for name in ("roas_low", "roas", "roas_high"))
-    distance = np.where(np.log(target) < middle, middle - low, high - middle) / _TAIL
+    distance = np.where(np.log(target) < middle, middle - low, high - middle) / TAIL_90
     changed["p_above_target"] = ndtr((middle - np.log(target)) / distance)
     return _with(added, changed)
 
@@ -82,7 +81,7 @@ def _times(frame: pl.DataFrame, shift: Array, variance: Array) -> dict[str, Arra
     for name in _RETURNS:
         low, middle, high = (np.log(_column(frame, column)) for column in (f"{name}_low", name, f"{name}_high"))
         below, above = (
-            np.sqrt(np.maximum(distance**2 + _TAIL**2 * variance, 0.0)) for distance in (middle - low, high - middle)
+            np.sqrt(np.maximum(distance**2 + TAIL_90**2 * variance, 0.0)) for distance in (middle - low, high - middle)
         )
         centre = middle + shift
         changed |= {name: np.exp(centre), f"{name}_low": np.exp(centre - below), f"{name}_high": np.exp(centre + above)}

@@ -14,12 +14,13 @@ _LEAST_DAYS = 7
 _LEAST_LOG_ODDS = 1.1
 
 
-def seems_complete(arm_days: pl.DataFrame, curve: MaturityCurve = DEFAULT_MATURITY) -> bool:
-    """Whether the youngest days sold as the settled ones did, rather than as little as `curve` lets expect of them.
+def seems_complete(arm_days: pl.DataFrame) -> bool:
+    """Whether the youngest days sold as the settled ones did, rather than as little as the usual delay lets expect.
 
     `arm_days`: arm_id, spend, conversions, age_days. Days' totals over what each arm's settled return lets expect are
     compared, as normals of the scatter that settled days show. False too where that cannot be told.
     """
+    curve = DEFAULT_MATURITY
     rows = arm_days.filter(pl.col("spend") > 0, pl.col("conversions").is_not_null(), pl.col("age_days") < _LONGEST)
     settled = rows.filter(pl.col("age_days") >= _SETTLED)
     rates = settled.group_by("arm_id").agg((pl.col("conversions").sum() / pl.col("spend").sum()).alias("rate"))

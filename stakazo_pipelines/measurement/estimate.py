@@ -96,8 +96,7 @@ class Estimates:
             frame["elasticity_sd"].to_numpy(),
             most,
         )
-        if "log_value_skew" in frame.columns:
-            first = skewed(first, frame["log_value_skew"].fill_null(0.0).to_numpy())
+        first = skewed(first, frame["log_value_skew"].fill_null(0.0).to_numpy())
         return mean + frame["log_value_sd"].fill_null(0.0).to_numpy() * first, elasticity
 
 

@@ -1,5 +1,7 @@
 """The daily engine's hierarchy written out in PyMC, nothing approximated but the length of a step, for NUTS.
 
+Three things differ: levels never jump, elasticities are not truncated, and means of values are gamma, not log-normal.
+
 PyMC, ArviZ and nutpie are imported at call time only: loading definitions must not pay for them.
 """
 
@@ -33,6 +35,7 @@ HYPER = (
     "shock_sd",
     "shock_persistence",
     "weekday_sd",
+    "account_drift_sd",
     "elasticity_mean",
     "elasticity_slopes",
     "elasticity_sds",
@@ -104,6 +107,7 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
         shock_sd = pm.LogNormal("shock_sd", np.log(defaults.shock_sd), spread[3])
         persistence = pm.LogitNormal("shock_persistence", _logit(defaults.shock_persistence), spread[4])
         weekday_sd = pm.LogNormal("weekday_sd", np.log(defaults.weekday_sd), spread[5])
+        account_drift = pm.LogNormal("account_drift_sd", np.log(defaults.account_drift_sd), spread[6])
         mean = pm.Normal("elasticity_mean", defaults.elasticity_mean, defaults.elasticity_mean_sd)
         level_slopes = pm.Normal("level_slopes", np.asarray(defaults.level_slopes), np.asarray(LEVEL_SLOPES_SD))
         slopes = pm.Normal(
@@ -113,11 +117,12 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
         expected = (
             _above(panel.tree, "level", level_sds, _root("level", LEVEL_ROOT), many=_MANY) + covariates @ level_slopes
         )
-        shock = _shock(shock_sd, persistence, panel)
-        pm.Deterministic("shock_last", shock[:, -1])
+        common = _common(shock_sd, persistence, account_drift, panel)
+        # The account's walk ends at zero: what is left on the last day is its shock.
+        pm.Deterministic("shock_last", common[:, -1])
         # Centred for single arms: their own counts say more about them than their groups do. What they say is the level
-        # with the account's mean shock; levels and shocks apart would all have to move at once.
-        usual = shock.mean(axis=1)
+        # with the account's mean effect; levels and effects apart would all have to move at once.
+        usual = common.mean(axis=1)
         seen = pm.Normal("level_seen", expected + usual[series.account], level_sds[0])
         level = pm.Deterministic("level", seen - usual[series.account])
         spreads = _spreads("elasticity_sds", defaults.elasticity_sds, ELASTICITY_SDS_SPREAD)
@@ -140,7 +145,7 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
             + walk
             + elasticity[arm] * series.log_ratio[day, arm]
             + series.offset[day, arm]
-            + (shock - usual[:, None])[account, day]
+            + (common - usual[:, None])[account, day]
             + weekday[account, series.weekday[day]]
         )
         if checked_arms:
@@ -253,27 +258,30 @@ def _walk(drift: Any, steps: int, arms: int, step_days: int) -> Any:
     return pm.math.concatenate([np.zeros((1, arms)), drift * scale * moves.cumsum(axis=0)], axis=0)
 
 
-def _shock(sd: Any, persistence: Any, panel: Panel) -> Any:
-    """Stationary AR(1) of every account, accounts x days.
+def _common(shock_sd: Any, persistence: Any, drift: Any, panel: Panel) -> Any:
+    """What the arms of an account share, weekdays aside: a shock, a stationary AR(1), and a walk that ends at zero.
 
-    Centred where the counts of a day tell it better than its prior does, else by its innovations.
+    Accounts x days. The sum is sampled where the counts of a day tell it better than its prior does, else its parts.
     """
     import pymc as pm
 
     days, accounts = panel.days, panel.series.accounts
+    moves = drift * pm.Normal("account_steps", 0.0, 1.0, shape=(accounts, days - 1))
+    walk = pm.math.concatenate([-moves[:, ::-1].cumsum(axis=1)[:, ::-1], np.zeros((accounts, 1))], axis=1)
     scale = pm.math.sqrt(1.0 - persistence**2)
     if not _well_told(panel):
         lag = np.subtract.outer(np.arange(days), np.arange(days))
         powers = pm.math.where(lag >= 0, persistence ** np.maximum(lag, 0), 0.0)
         reach = powers * pm.math.where(np.arange(days) == 0, 1.0, scale)[None, :]
-        return sd * pm.Normal("innovation", 0.0, 1.0, shape=(accounts, days)) @ reach.T
-    unit = pm.Flat("shock", shape=(accounts, days), initval=np.zeros((accounts, days)))
-    moves = (unit[:, 1:] - persistence * unit[:, :-1]) / (sd * scale)
-    first = unit[:, 0] / sd
-    log_density = -0.5 * (first**2).sum() - 0.5 * (moves**2).sum()
-    log_density -= accounts * days * pm.math.log(sd) + accounts * (days - 1) * pm.math.log(scale)
+        return walk + shock_sd * pm.Normal("innovation", 0.0, 1.0, shape=(accounts, days)) @ reach.T
+    common = pm.Flat("common", shape=(accounts, days), initval=np.zeros((accounts, days)))
+    shock = common - walk
+    fresh = (shock[:, 1:] - persistence * shock[:, :-1]) / (shock_sd * scale)
+    first = shock[:, 0] / shock_sd
+    log_density = -0.5 * (first**2).sum() - 0.5 * (fresh**2).sum()
+    log_density -= accounts * days * pm.math.log(shock_sd) + accounts * (days - 1) * pm.math.log(scale)
     pm.Potential("shock_prior", log_density)
-    return unit
+    return common
 
 
 def _well_told(panel: Panel) -> bool:

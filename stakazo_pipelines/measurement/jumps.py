@@ -42,7 +42,8 @@ def jump_chances(trace: Trace, *, hazard: Array | float, jump_sd: float, drift_s
     wide = variance + jump_sd**2
     log_factor = 0.5 * (np.log(variance / wide) + change**2 * (1.0 / variance - 1.0 / wide))
     odds = np.where(both, hazard / (1.0 - np.asarray(hazard)) * np.exp(np.minimum(log_factor, 50.0)), 0.0)
-    # Of candidates whose sides overlap at most one is told; those that say nothing (a factor of 1) do not compete.
+    # Of candidates whose sides overlap at most one is told. Those that say nothing (a factor of 1: odds of
+    # hazard / (1 - hazard)) hardly compete, save on days of known edits, whose hazard is not small.
     rivals = np.where(both, np.maximum(odds - hazard, 0.0), 0.0)
     before, after = _sides(rivals, SIDE_DAYS)
     chance = odds / (1.0 + np.maximum(before + after, odds))

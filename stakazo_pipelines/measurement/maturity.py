@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.arrays import Array, IntArray
+from stakazo_pipelines.measurement.arrays import TAIL_90, Array, IntArray
 from stakazo_pipelines.measurement.delays import Delay, Node, default_delay, fit_delays, rates_of
 from stakazo_pipelines.measurement.late_value import value_powers
 from stakazo_pipelines.measurement.triangles import MATURE_AGE as MATURE_AGE
@@ -21,7 +21,6 @@ from stakazo_pipelines.measurement.triangles import Cells, Group, triangle_cells
 # attribution with restatements up to four weeks; interpolated linearly in log(1 + age).
 _PRIOR_KNOTS = {0: 0.35, 1: 0.55, 3: 0.75, 7: 0.88, 14: 0.97, MATURE_AGE: 1.0}
 _LEAST_SHARE = 1e-3  # less than that says nothing of what a day will have earned
-_BAND = 1.6449  # normal quantile of 90 % intervals
 BETWEEN = " · "  # parts of a group's name
 _ANY = "*"  # a part that is not known
 
@@ -31,7 +30,8 @@ class MaturityCurve:
     """Reported share by age 0..28 (non-decreasing, 1 at 28 and after).
 
     log_sds: standard error of the log of each share, () for a curve that is known. conversions: those of its group in
-    days that were seen at two ages or more; 0 where all comes from the group above. value_power: see `late_value`.
+    days first read at the group's smallest age, and then again; 0 where all comes from the group above. value_power:
+    see `late_value`.
     """
 
     shares: tuple[float, ...]
@@ -66,7 +66,7 @@ class MaturityCurve:
     def band(self, age_days: Array | IntArray | int) -> tuple[Array, Array]:
         """90 % interval of `fraction`: -log share is positive, so its log is taken as normal."""
         left = np.maximum(-np.log(self.fraction(age_days)), 1e-12)
-        wide = np.exp(_BAND * np.minimum(self.log_sd(age_days) / left, 5.0))
+        wide = np.exp(TAIL_90 * np.minimum(self.log_sd(age_days) / left, 5.0))
         return np.exp(-left * wide), np.exp(-left / wide)
 
     def mature_age(self, threshold: float) -> int:
@@ -121,7 +121,7 @@ def maturity_of(
     return curves.get(platform, DEFAULT_MATURITY)
 
 
-def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURITY) -> dict[str, MaturityCurve]:
+def learn_maturity(vintages: pl.DataFrame) -> dict[str, MaturityCurve]:
     """Curves by `group_name` from `platform, date_day, age_days, conversions` (several rows a day: one a vintage).
 
     Give `attribution_window`, `objective` and `account_id` too where they are known: every group has a curve then, the
@@ -141,7 +141,7 @@ def learn_maturity(vintages: pl.DataFrame, prior: MaturityCurve = DEFAULT_MATURI
             parent = place[path]
         if parent is not None:
             nodes[parent] = Node(nodes[parent].parent, nodes[parent].level, own)
-    delays = fit_delays(nodes, rates_of(np.asarray(prior.shares)))
+    delays = fit_delays(nodes, rates_of(np.asarray(DEFAULT_MATURITY.shares)))
     powers = value_powers(vintages)
     return {
         group_name(*path): _curve(delays[at], _conversions(path, cells), powers.get(path[0], (1.0, 0.0))[0])

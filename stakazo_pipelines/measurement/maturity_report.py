@@ -55,17 +55,17 @@ def summary(curves: Mapping[str, MaturityCurve], *, day: date, threshold: float)
     return pl.DataFrame(rows, schema=SUMMARY_SCHEMA)
 
 
-def still_to_come(curves: Mapping[str, MaturityCurve], *, day: date, days: int = RECENT_DAYS) -> pl.DataFrame:
-    """Per group and each of the last `days` report days up to `day`: the share that is still to come, with its band.
+def still_to_come(curves: Mapping[str, MaturityCurve], *, day: date) -> pl.DataFrame:
+    """Per group and each of the last `RECENT_DAYS` report days up to `day`: the share still to come, with its band.
 
     Columns: group, date_day, age_days, to_come, to_come_low, to_come_high (90 %); read on the morning after `day`.
     """
-    ages = np.arange(1, days + 1)
+    ages = np.arange(1, RECENT_DAYS + 1)
     frames = [pl.DataFrame(schema=_TO_COME)]
     for name, curve in curves.items():
         low, high = curve.band(ages)
         columns = {
-            "group": [name] * days,
+            "group": [name] * RECENT_DAYS,
             "date_day": [day + timedelta(days=1 - int(age)) for age in ages],
             "age_days": ages,
             "to_come": 1.0 - curve.fraction(ages),

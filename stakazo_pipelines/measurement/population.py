@@ -26,10 +26,6 @@ __all__ = ["Population", "fit_population", "subsample"]
 _ROUNDS = 2
 _STEP = 1e-3
 _CURVATURE_STEP = 0.2
-# Accounts wander as a whole, which the likelihood takes for many arms that agree on a trend: of the trend found, this
-# share is expected to be one (prior sd 0.004 a day, wandering 0.003).
-import os
-_DAMPED = float(os.environ.get('DAMP','1.0'))
 _HAZARD_DAYS = 5000.0  # arm-days that the prior of the jump hazard is worth
 _MOST_HAZARD = 0.05
 _DRIFT, _TREND, _SHOCK, _ACCOUNT_DRIFT = 0, 1, 3, 6  # places in DYNAMICS_SPREAD
@@ -78,9 +74,6 @@ def fit_population(
 
     defaults = prior or Population()
     wide = panel_of(max_pooled_arms)
-    cv = value_variation(wide) or defaults.value_cv
-    memory = value_memory(wide, value_cv=cv, default=defaults.value_memory_days)
-    population = replace(population, value_memory_days=memory)
     narrow = wide if len(wide.arms) <= max_arms else panel_of(max_arms)
     population = fit_value(wide, population, defaults)
     for _ in range(_ROUNDS):
@@ -106,16 +99,18 @@ def arms_of(arm_days: pl.DataFrame) -> pl.DataFrame:
 
 
 def fit_value(panel: Panel, population: Population, defaults: Population) -> Population:
+    """How values of conversions vary, how long they are remembered, and how far they lie apart in the tree."""
     variation = value_variation(panel)
     cv = defaults.value_cv if variation is None else float(np.clip(variation, 0.05, 5.0))
-    evidence = value_evidence(panel, memory_days=population.value_memory_days)
+    memory = value_memory(panel, value_cv=cv, default=defaults.value_memory_days)
+    evidence = value_evidence(panel, memory_days=memory)
     found = fit_tree(
         panel.tree,
         evidence.log_mean(cv),
         evidence.precision(cv),
         TreePrior(defaults.value_sds, SDS_SPREAD, VALUE_ROOT),
     )
-    return replace(population, value_cv=cv, value_sds=found.sds)
+    return replace(population, value_cv=cv, value_memory_days=memory, value_sds=found.sds)
 
 
 def _fit_spreads(panel: Panel, population: Population, defaults: Population) -> Population:
@@ -205,7 +200,6 @@ def _fit_dynamics(panel: Panel, population: Population, defaults: Population) ->
     mode = centre + found.x * DYNAMICS_SPREAD
     # Posterior means of the variances, not their modes: what is badly known (few arms) has to widen the intervals.
     mean = mode + np.where(np.isin(np.arange(size), (_DRIFT, _SHOCK, _ACCOUNT_DRIFT)), sds**2, 0.0)
-    mean[_TREND] = centre[_TREND] + _DAMPED * (mean[_TREND] - centre[_TREND])
     days = float(panel.series.observed.sum())
     hazard = (_HAZARD_DAYS * defaults.jump_hazard + float(fit.jumps.sum())) / (_HAZARD_DAYS + days)
     return replace(_unpack(population, mean), trend_sd=float(sds[_TREND]), jump_hazard=min(hazard, _MOST_HAZARD))

@@ -93,6 +93,7 @@ def population_of(trace: Any, valued: Population) -> Population:
         shock_sd=typical("shock_sd"),
         shock_persistence=float(posterior["shock_persistence"].mean()),
         weekday_sd=typical("weekday_sd"),
+        account_drift_sd=typical("account_drift_sd"),
         source="nuts",
     )
 

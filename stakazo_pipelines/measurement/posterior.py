@@ -17,8 +17,8 @@ from stakazo_pipelines.measurement.values import value_posterior
 HORIZON_DAYS = 7
 LEVEL_ROOT = (0.0, 0.5**2)  # the account's own mean was divided out
 # The mean of a random walk over days 1..H has a variance of so many daily ones.
-_WALK_AHEAD = (HORIZON_DAYS + 1) * (2 * HORIZON_DAYS + 1) / (6 * HORIZON_DAYS)
-PASSES = 3
+WALK_AHEAD = (HORIZON_DAYS + 1) * (2 * HORIZON_DAYS + 1) / (6 * HORIZON_DAYS)
+_PASSES = 3
 _WIDE_LEVEL_SD = 1.0
 _LEAST_PRECISION = 1e-3
 _MAX_COVARIATE = 3.0
@@ -125,7 +125,7 @@ class Fit:
     jumps: Array  # days x arms: chance that the level jumped just before the day
 
 
-def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fit:
+def run_passes(panel: Panel, population: Population) -> Fit:
     """Filter with each arm for itself, pool, filter again with the pooled prior, and so on."""
     dynamics = dynamics_of(population, len(panel.arms), panel.series.accounts)
     value, value_variance = value_posterior(panel, population)
@@ -134,7 +134,7 @@ def run_passes(panel: Panel, population: Population, passes: int = PASSES) -> Fi
     jumps = _jumps(panel, filtered, population)
     series = replace(panel.series, jump_variance=jumps * population.jump_sd**2)
     fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
-    for step in range(passes - 1):
+    for step in range(_PASSES - 1):
         prior = _pooled_prior(panel, fit, population)
         if step == 0:
             # Shocks that do not average out are the account's level: many arms with wide priors put the first days'
@@ -208,18 +208,13 @@ def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
     )
 
 
-def arm_posterior(panel: Panel, population: Population) -> ArmPosterior:
-    """Posterior of every arm of the panel, predicted over the days after its last."""
-    return ahead(panel, population, run_passes(panel, population))
-
-
 def ahead(panel: Panel, population: Population, fit: Fit) -> ArmPosterior:
     """A fit's posterior, predicted over the days after the panel's last."""
     filtered, value, value_variance = fit.filtered, fit.value, fit.value_variance
     shared, shared_variance = _shared_ahead(panel.series, filtered, population)
     steps = np.arange(1, HORIZON_DAYS + 1)
     account = panel.series.account
-    drift = population.drift_sd**2 * _WALK_AHEAD
+    drift = population.drift_sd**2 * WALK_AHEAD
     # A random-walk filter trails an unknown slope by P / q days (its steady-state ramp error), at most by its past.
     lag = np.minimum(filtered.arms.level_variance / population.drift_sd**2, filtered.elapsed)
     slope = population.trend_sd**2 * (lag + float(steps.mean())) ** 2
@@ -252,5 +247,5 @@ def _shared_ahead(series: Series, filtered: Filtered, population: Population) ->
     # Shocks still to come: AR(1) innovations of day k reach day h >= k by persistence^(h-k).
     reach = np.array([(population.shock_persistence ** np.arange(HORIZON_DAYS - k)).sum() for k in range(HORIZON_DAYS)])
     innovation = population.shock_sd**2 * (1.0 - population.shock_persistence**2)
-    to_come = innovation * float((reach**2).sum()) / HORIZON_DAYS**2 + population.account_drift_sd**2 * _WALK_AHEAD
+    to_come = innovation * float((reach**2).sum()) / HORIZON_DAYS**2 + population.account_drift_sd**2 * WALK_AHEAD
     return np.log(np.exp(effects).mean(axis=1)), np.maximum(known, 0.0) + to_come

@@ -1,6 +1,7 @@
 """Worlds that follow the response model exactly: hyper-parameters and arms drawn from its own prior, with the truth.
 
-For simulation-based calibration and for comparing one engine with another; worlds that do not follow it are elsewhere.
+Jumps alone are left out: no level has any. For simulation-based calibration and for comparing one engine with another;
+worlds that do not follow the model are elsewhere.
 """
 
 from dataclasses import dataclass, replace
@@ -64,13 +65,14 @@ class Simulation:
     truth: pl.DataFrame
 
 
-def draw_population(seed: int, prior: Population | None = None) -> Population:
-    """Hyper-parameters from the prior that every engine starts from (centred on `prior`, the defaults without one).
+def draw_population(seed: int) -> Population:
+    """Hyper-parameters from the prior that every engine starts from, centred on the defaults.
 
-    Fixed, as in the engines: how values of single conversions vary, and the memory.
+    Fixed, though the engines learn them: how values of single conversions vary and how long they are remembered, and
+    how often levels jump (in `simulate` never).
     """
     rng = np.random.default_rng(seed)
-    centre = prior or Population()
+    centre = Population()
 
     def around(value: float, spread: float) -> float:
         return float(value * np.exp(spread * rng.standard_normal()))
@@ -83,7 +85,7 @@ def draw_population(seed: int, prior: Population | None = None) -> Population:
         first, second = (np.asarray(values) + np.asarray(sds) * rng.standard_normal(2)).tolist()
         return first, second
 
-    drift, trend, dispersion, shock, persistence, weekday = DYNAMICS_SPREAD.tolist()
+    drift, trend, dispersion, shock, persistence, weekday, account_drift = DYNAMICS_SPREAD.tolist()
     return replace(
         centre,
         elasticity_mean=float(rng.normal(centre.elasticity_mean, centre.elasticity_mean_sd)),
@@ -98,6 +100,7 @@ def draw_population(seed: int, prior: Population | None = None) -> Population:
         shock_sd=around(centre.shock_sd, shock),
         shock_persistence=float(expit(logit(centre.shock_persistence) + persistence * rng.standard_normal())),
         weekday_sd=around(centre.weekday_sd, weekday),
+        account_drift_sd=around(centre.account_drift_sd, account_drift),
     )
 
 
@@ -203,11 +206,13 @@ def _elasticity(panel: Panel, population: Population, log_return: Array, rng: np
 
 
 def _movements(panel: Panel, population: Population, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Walks of the arms around their level of the last day, and the accounts' shared effects; days and horizon."""
+    """Walks of the arms around their level of the last day, and the accounts' shared effects; days and horizon.
+
+    The accounts' own walks, too, are relative to the last day.
+    """
     days, accounts, arms = panel.days, panel.series.accounts, len(panel.arms)
     steps = population.trend + population.drift_sd * rng.standard_normal((days + HORIZON_DAYS - 1, arms))
-    walk = np.vstack([np.zeros(arms), steps.cumsum(axis=0)])
-    walk -= walk[days - 1]
+    walk = _from_last(steps, days)
     shock = np.empty((days + HORIZON_DAYS, accounts))
     keep = population.shock_persistence
     shock[0] = rng.standard_normal(accounts)
@@ -216,7 +221,14 @@ def _movements(panel: Panel, population: Population, rng: np.random.Generator) -
     weekday = rng.standard_normal((7, accounts))
     weekday -= weekday.mean(axis=0)
     of_day = (int(panel.series.weekday[0]) + np.arange(len(shock))) % 7
-    return walk, population.shock_sd * shock + population.weekday_sd * weekday[of_day]
+    season = _from_last(population.account_drift_sd * rng.standard_normal((len(shock) - 1, accounts)), days)
+    return walk, season + population.shock_sd * shock + population.weekday_sd * weekday[of_day]
+
+
+def _from_last(steps: Array, days: int) -> Array:
+    """A walk with these steps, zero on the last of the first `days`."""
+    walk = np.vstack([np.zeros(steps.shape[1]), steps.cumsum(axis=0)])
+    return walk - walk[days - 1]
 
 
 def _counts(log_mean: Array, dispersion: float, rng: np.random.Generator) -> IntArray:

@@ -25,7 +25,8 @@ Group = tuple[str, str, str, str]  # values of LEVELS, "" where unknown
 class Cells:
     """Of one group, per pair of ages: of `total` conversions seen by `until`, `arrived` came after `after`.
 
-    Each counts in units of its dispersion, so that the sums behave like binomial counts. `conversions` is undivided.
+    Each counts in units of its dispersion, so that the sums behave like binomial counts. `conversions` is undivided
+    and counts only days first read at the group's smallest age, by what they had at their next reading.
     """
 
     after: IntArray
@@ -35,15 +36,15 @@ class Cells:
     conversions: float
 
 
-def triangle_cells(vintages: pl.DataFrame, measure: str = "conversions") -> dict[Group, Cells]:
-    """Cells of every group from `platform, date_day, age_days` and the measure, one row a vintage of a day.
+def triangle_cells(vintages: pl.DataFrame) -> dict[Group, Cells]:
+    """Cells of every group from `platform, date_day, age_days, conversions`, one row a vintage of a day.
 
     `attribution_window`, `objective` and `account_id` where known. A group whose days were all seen once has no cells.
 
     Where a day is restated downwards the fall is counted with the arrivals of the other days of its group, and the sum
     is at least 0. Raises MeasurementError when a column is missing.
     """
-    rows = _vintage_rows(vintages, measure)
+    rows = _vintage_rows(vintages, "conversions")
     pairs = _pairs(rows)
     cell = [*LEVELS, "after", "until"]
     came = pl.col("seen") - pl.col("before")

@@ -8,9 +8,12 @@ import pytest
 
 from stakazo_pipelines.cycle.audit import disagreements, misfits
 from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement import audit as engines
 from stakazo_pipelines.measurement.audit import ArmDraws, Audit, agreement, audit_engine, compare
 from stakazo_pipelines.measurement.full_model import Diagnostics, Sampling
 from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.panel import build_panel
+from stakazo_pipelines.measurement.population import arms_of
 from stakazo_pipelines.measurement.simulate import Design, simulate
 from stakazo_pipelines.policy import MeasurementPolicy
 
@@ -86,6 +89,30 @@ def test_nothing_delivered_is_nothing_to_audit():
             arm_days=idle, as_of=design.as_of, maturity={}, population=None, settings=MeasurementPolicy(), seed=1,
             max_arms=10,
         )  # fmt: skip
+
+
+class AskedError(Exception):
+    """Stands for the model, which nobody has to sample."""
+
+
+def test_the_full_model_sees_values_as_the_daily_engine_does(monkeypatch):
+    def full_model(panel, valued, defaults, **_named):
+        raise AskedError(panel, valued, defaults)
+
+    monkeypatch.setattr(engines, "full_model", full_model)
+    design, used = Design(4, 30), Population(value_memory_days=9.0, value_cv=1.3, arms=4)
+    made = simulate(Population(), design, 1)
+    days = made.arm_days.with_columns(conversions_value=pl.col("conversions_value") * (1 + pl.col("age_days") % 3))
+    with pytest.raises(AskedError) as asked:
+        audit_engine(
+            arm_days=days, as_of=design.as_of, maturity={}, population=used,
+            settings=MeasurementPolicy(window_days=30), seed=1, max_arms=10,
+        )  # fmt: skip
+    panel, valued, defaults = asked.value.args
+    given = {"arm_days": days, "arms": arms_of(days), "as_of": design.as_of, "window_days": 30, "maturity": {}}
+    same, forgetful = (build_panel(**given, value_memory_days=memory) for memory in (9.0, 1.0))
+    assert panel.unit_value.tolist() == same.unit_value.tolist() != forgetful.unit_value.tolist()
+    assert (valued, defaults) == (used, Population())
 
 
 @pytest.mark.slow

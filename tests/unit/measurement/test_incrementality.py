@@ -77,7 +77,7 @@ def test_contradictory_tests_leave_more_doubt_than_ones_that_agree(place, ratio)
 
 @settings(max_examples=10, deadline=None)
 @given(known=st.lists(lifts, min_size=1, max_size=5))
-def test_no_test_makes_anything_surer_than_it_can_be_or_less_sure_than_before(known):
+def test_factors_are_finite_and_doubt_never_far_above_that_without_tests(known):
     found = factors(*known)
     assert np.isfinite(found.mean).all()
     assert (found.variance > 0).all()

@@ -3,12 +3,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from stakazo_pipelines.errors import MeasurementError
-from stakazo_pipelines.measurement.full_model import Diagnostics, Sampling
-from stakazo_pipelines.measurement.population import fit_population
+from stakazo_pipelines.measurement import population_pymc
+from stakazo_pipelines.measurement.full_model import HYPER, Diagnostics, Sampling
+from stakazo_pipelines.measurement.population import Population, fit_population
 from stakazo_pipelines.measurement.population_pymc import sample_population
 
 
@@ -35,6 +37,62 @@ def test_nothing_to_learn_from_is_an_error(small_world: Callable[..., Any]) -> N
     for empty in (days.clear(), days.with_columns(spend=pl.lit(0.0))):
         with pytest.raises(MeasurementError, match="no arm with delivery"):
             sample_population(empty, {}, seed=1)
+
+
+def fake_chains(monkeypatch: pytest.MonkeyPatch, passing: int) -> list[Sampling]:
+    """Without a sampler: draws of the n-th sampling lie around 0.1 n, and the chains agree from the `passing`-th on."""
+    tried: list[Sampling] = []
+    wide = {"elasticity_sds": 5, "level_sds": 5, "value_sds": 5, "elasticity_slopes": 2, "level_slopes": 2}
+
+    def sample(_compiled: Any, sampling: Sampling, *, seed: int) -> int:
+        tried.append(sampling)
+        return len(tried)
+
+    def diagnose(trace: int, names: Any) -> Diagnostics:
+        assert names == HYPER
+        return Diagnostics(max_rhat=1.0 if trace >= passing else 1.5, min_ess=900.0, divergences=0, draws=2000)
+
+    def drawn(trace: int, name: str) -> np.ndarray:
+        around = 0.1 * trace * np.array([0.99, 1.01])
+        return np.repeat(around[:, None], wide[name], axis=1) if name in wide else around
+
+    fakes = {
+        "full_model": lambda *_given, **_named: None,
+        "compile_model": lambda *_given, **_named: None,
+        "sample": sample,
+        "diagnose": diagnose,
+        "drawn": drawn,
+    }
+    for name, fake in fakes.items():
+        monkeypatch.setattr(population_pymc, name, fake)
+    return tried
+
+
+SHORT, LONG, LONGEST = (Sampling(draws=draws, tune=5) for draws in (10, 20, 30))
+
+
+@pytest.mark.parametrize(("passing", "used"), [(1, 1), (2, 2), (3, 3), (9, 3)])
+def test_the_next_sampling_is_tried_until_the_chains_agree(
+    monkeypatch: pytest.MonkeyPatch, small_world: Callable[..., Any], passing: int, used: int
+) -> None:
+    world, samplings = small_world(1, 40, 40), (SHORT, LONG, LONGEST)
+    tried = fake_chains(monkeypatch, passing)
+    found, diagnostics = sample_population(world.arm_days, {}, seed=1, as_of=world.as_of, samplings=samplings)
+    assert tried == list(samplings[:used])
+    assert diagnostics.passed == (passing <= len(samplings))
+    assert found.drift_sd == pytest.approx(0.1 * used, rel=0.01)
+    assert found.level_sds == pytest.approx((0.1 * used,) * 5, rel=0.01)
+
+
+def test_how_values_vary_and_are_remembered_is_learned_beside_the_chains(
+    monkeypatch: pytest.MonkeyPatch, small_world: Callable[..., Any]
+) -> None:
+    world, prior = small_world(1, 40, 40), Population()
+    fake_chains(monkeypatch, 1)
+    found, _ = sample_population(world.arm_days, {}, seed=1, as_of=world.as_of, samplings=(SHORT,))
+    daily = fit_population(world.arm_days, {}, as_of=world.as_of, window_days=56)
+    assert found.value_memory_days == daily.value_memory_days != prior.value_memory_days
+    assert found.value_cv == daily.value_cv != prior.value_cv
 
 
 @pytest.mark.slow

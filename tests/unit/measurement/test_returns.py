@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
+from stakazo_pipelines.measurement.curves import MEASURED_MAX
 from stakazo_pipelines.measurement.posterior import ArmPosterior
 from stakazo_pipelines.measurement.returns import returns_at, skewed, truncated_elasticity
 
@@ -17,14 +18,15 @@ def test_a_bent_normal_keeps_its_mean_and_deviation(skewness: float) -> None:
 
 @pytest.mark.parametrize("third", [0.0, -0.05, -0.2])
 @pytest.mark.parametrize("covariance", [-0.03, 0.0, 0.04])
-def test_published_quantiles_are_those_of_the_draws(third: float, covariance: float) -> None:
-    one = ArmPosterior(*(np.array([number]) for number in (3.0, 0.5, 0.25, covariance, 0.04)), np.array([third]))
+@pytest.mark.parametrize("mean", [0.5, 0.95])
+def test_published_quantiles_are_those_of_the_draws(third: float, covariance: float, mean: float) -> None:
+    one = ArmPosterior(*(np.array([number]) for number in (3.0, mean, 0.25, covariance, 0.04)), np.array([third]))
     found = returns_at(np.array([10.0]), posterior=one, target=1.5)
     rng = np.random.default_rng(2)
     first, second = rng.standard_normal((2, 400_000))
     corr = covariance / np.sqrt(0.25 * 0.04)
     deviate = corr * first + np.sqrt(1 - corr**2) * second
-    elasticity = truncated_elasticity(deviate, np.array([0.5]), np.array([0.2]))
+    elasticity = truncated_elasticity(deviate, np.array([mean]), np.array([0.2]), MEASURED_MAX)
     roas = np.exp(3.0 + 0.5 * skewed(first, found.skewness)) / 10.0
     for got, draws in ((found.roas, roas), (found.marginal, roas * elasticity)):
         expected = np.quantile(draws, [0.05, 0.5, 0.95])
