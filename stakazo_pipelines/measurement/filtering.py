@@ -1,7 +1,8 @@
 """One pass over the days for all arms at once: arms' drifting levels and elasticities, accounts' shared days.
 
-State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)), a walk (season, site, market)
-that starts at zero, and day-of-week effects that sum to zero. Counts are negative-binomial; an arm learns from a day given the shared effect as the *other* arms show it.
+State space. Arm: level (random walk with trend) and elasticity. Account: shock (AR(1)), a random walk from zero of all
+its arms, and day-of-week effects that sum to zero. Counts are negative-binomial; an arm learns from a day given the
+shared effect as the *other* arms show it.
 Day by day a normal belief loses the long left tail of an arm with few conversions: those are told again, all at once.
 """
 
@@ -31,6 +32,7 @@ class Series:
     account: IntArray  # per arm
     accounts: int
     jump_variance: Array | None = None  # days x arms: what a jump just before the day may have added to the level
+    walk_jump_variance: Array | None = None  # days x accounts: the same of an account's walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def run_filter(
     account_log = np.zeros(series.accounts)
     shocks, days = np.zeros(series.accounts), np.zeros(series.accounts)
     told, exposure, wandered = np.zeros(len(level)), np.zeros(len(level)), np.zeros(len(level))
-    trace = Trace(np.zeros_like(series.count), np.zeros_like(series.count)) if traced else None
+    trace = Trace(*(np.zeros_like(series.count) for _ in range(3))) if traced else None
     for day in range(len(series.weekday)):
         elapsed += started
         level += dynamics.trend * started
@@ -119,7 +121,10 @@ def run_filter(
         shared_cov[:, _SHOCK, :] *= dynamics.shock_persistence[:, None]
         shared_cov[:, :, _SHOCK] *= dynamics.shock_persistence[:, None]
         shared_cov[:, _SHOCK, _SHOCK] += innovation
-        shared_cov[:, _WALK, _WALK] += dynamics.walk_variance * (days > 0)
+        wander = dynamics.walk_variance
+        if series.walk_jump_variance is not None:
+            wander = wander + series.walk_jump_variance[day]
+        shared_cov[:, _WALK, _WALK] += wander * (days > 0)
         seen = np.flatnonzero(series.observed[day])
         if not len(seen):
             continue
@@ -160,6 +165,9 @@ def run_filter(
         exposure[seen] += weight * rate
         if trace is not None:
             trace.count[day, seen], trace.exposure[day, seen] = weight * series.count[day, seen], weight * rate
+            usual = shared[series.account[seen], 1 + int(series.weekday[day])]
+            alone = np.clip(own_mean - level[seen] + usual, -_MAX_ETA, _MAX_ETA)
+            trace.exposure_apart[day, seen] = weight * np.exp(alone)
         move = (moments.mean - total_mean) / total_variance
         shrink = (1.0 - moments.variance / total_variance) / total_variance
         level[seen] += cov_level * move

@@ -12,6 +12,7 @@ from stakazo_pipelines.measurement.pooling import TREE_LEVELS
 
 Sds = tuple[float, float, float, float, float]
 Slopes = tuple[float, float]
+_ADDED = ("account_drift_sd",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Population:
     shock_sd: float = 0.1  # stationary sd of an account's shared day shock
     shock_persistence: float = 0.5  # of the shock, from one day to the next
     weekday_sd: float = 0.15
-    account_drift_sd: float = 0.01  # of all arms of an account together (season, site, market), per square root of a day
+    account_drift_sd: float = 0.01  # of all arms of an account together (season, site), per square root of a day
     value_cv: float = 0.8  # coefficient of variation of the value of one conversion
     value_memory_days: float = 28.0  # half-life of what past values per conversion say of the coming ones
     memory_days: float = 28.0  # half-life of what counts as evidence
@@ -77,8 +78,9 @@ class Population:
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> "Population":
-        """The inverse of `to_json`; an unknown or missing name is a MeasurementError."""
+        """The inverse of `to_json`; an unknown or missing name is a MeasurementError. Older ones lack what is newer."""
         known = {field.name for field in fields(cls)}
+        values = {name: getattr(cls(), name) for name in _ADDED} | dict(values)
         if set(values) != known:
             raise MeasurementError(
                 f"a population has {', '.join(sorted(known))}; differs in {sorted(known ^ set(values))}"

@@ -9,7 +9,7 @@ from stakazo_pipelines.measurement.arrays import Array
 from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Filtered, Series, run_filter
 from stakazo_pipelines.measurement.hyperparameters import Population
-from stakazo_pipelines.measurement.jumps import EDIT_HAZARD, jump_chances
+from stakazo_pipelines.measurement.jumps import ACCOUNT_HAZARD, EDIT_HAZARD, jump_chances
 from stakazo_pipelines.measurement.panel import Panel
 from stakazo_pipelines.measurement.pooling import leave_one_out
 from stakazo_pipelines.measurement.values import value_posterior
@@ -123,6 +123,7 @@ class Fit:
     level_covariates: Array  # arms x 2: log value per conversion, log size
     elasticity_covariates: Array  # arms x 2: log return, log size
     jumps: Array  # days x arms: chance that the level jumped just before the day
+    account_jumps: Array  # days x accounts: chance that all its arms did
 
 
 def run_passes(panel: Panel, population: Population) -> Fit:
@@ -132,7 +133,11 @@ def run_passes(panel: Panel, population: Population) -> Fit:
     prior = wide_prior(population, len(panel.arms))
     filtered = run_filter(panel.series, dynamics, prior, traced=True)
     jumps = _jumps(panel, filtered, population)
-    series = replace(panel.series, jump_variance=jumps * population.jump_sd**2)
+    series = replace(
+        panel.series,
+        jump_variance=jumps[0] * population.jump_sd**2,
+        walk_jump_variance=jumps[1] * population.jump_sd**2,
+    )
     fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
     for step in range(_PASSES - 1):
         prior = _pooled_prior(panel, fit, population)
@@ -145,12 +150,22 @@ def run_passes(panel: Panel, population: Population) -> Fit:
     return fit
 
 
-def _jumps(panel: Panel, filtered: Filtered, population: Population) -> Array:
-    """Chances of jumps by what each arm's days told on their own; a known edit makes one likelier."""
+def _jumps(panel: Panel, filtered: Filtered, population: Population) -> tuple[Array, Array]:
+    """Chances of jumps of arms and of accounts by what their days told; a known edit makes an arm's likelier."""
     if filtered.trace is None:
         raise ValueError("jumps are found in a traced run of the filter")
+    trace, series, jump_sd = filtered.trace, panel.series, population.jump_sd
     hazard = np.where(panel.edited, EDIT_HAZARD, population.jump_hazard)
-    return jump_chances(filtered.trace, hazard=hazard, jump_sd=population.jump_sd, drift_sd=population.drift_sd)
+    arms = jump_chances(trace.count, trace.exposure, hazard=hazard, jump_sd=jump_sd, drift_sd=population.drift_sd)
+    accounts = jump_chances(
+        *trace.of_accounts(filtered.arms.level, series.account, series.accounts),
+        hazard=ACCOUNT_HAZARD,
+        jump_sd=jump_sd,
+        drift_sd=population.account_drift_sd,
+        shock_sd=population.shock_sd,
+        persistence=population.shock_persistence,
+    )
+    return arms, accounts
 
 
 def _fit(
@@ -160,7 +175,7 @@ def _fit(
     dynamics: Dynamics,
     value: Array,
     value_variance: Array,
-    jumps: Array,
+    jumps: tuple[Array, Array],
 ) -> Fit:
     returns = np.clip(filtered.arms.level + value, -_MAX_COVARIATE, _MAX_COVARIATE)
     level_covariates = covariates_of(panel, value)
@@ -172,7 +187,8 @@ def _fit(
         value_variance=value_variance,
         level_covariates=level_covariates,
         elasticity_covariates=np.column_stack([returns, level_covariates[:, 1]]),
-        jumps=jumps,
+        jumps=jumps[0],
+        account_jumps=jumps[1],
     )
 
 

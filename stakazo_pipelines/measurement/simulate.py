@@ -228,7 +228,7 @@ def _movements(panel: Panel, population: Population, rng: np.random.Generator) -
 def _from_last(steps: Array, days: int) -> Array:
     """A walk with these steps, zero on the last of the first `days`."""
     walk = np.vstack([np.zeros(steps.shape[1]), steps.cumsum(axis=0)])
-    return walk - walk[days - 1]
+    return np.asarray(walk - walk[days - 1], dtype=np.float64)
 
 
 def _counts(log_mean: Array, dispersion: float, rng: np.random.Generator) -> IntArray:

@@ -17,6 +17,7 @@ def dynamics_of(arms: int) -> Dynamics:
         shock_variance=np.array([SHOCK_VARIANCE]),
         shock_persistence=np.array([0.5]),
         weekday_variance=np.array([WEEKDAY_VARIANCE]),
+        walk_variance=np.array([1e-4]),
     )
 
 

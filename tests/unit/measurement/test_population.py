@@ -18,13 +18,14 @@ def follow_the_model(truth: Population, *, arms: int, days: int, seed: int) -> p
     rng = np.random.default_rng(seed)
     elasticity = truth.elasticity_mean + truth.elasticity_sds[0] * rng.standard_normal(arms)
     level = truth.level_sds[0] * rng.standard_normal(arms)
-    shock, rows = np.zeros(1), []
+    shock, season, rows = np.zeros(1), 0.0, []
     for day in range(days):
         level = level + truth.trend + truth.drift_sd * rng.standard_normal(arms)
         fresh = truth.shock_sd * np.sqrt(1 - truth.shock_persistence**2) * rng.standard_normal(1)
         shock = truth.shock_persistence * shock + fresh
+        season += truth.account_drift_sd * rng.standard_normal()
         ratio = 0.4 * rng.standard_normal(arms)
-        mean = 8.0 * np.exp(level + elasticity * ratio + shock)
+        mean = 8.0 * np.exp(level + elasticity * ratio + shock + season)
         count = rng.poisson(mean * rng.gamma(1 / truth.dispersion, truth.dispersion, arms))
         value = [rng.gamma(n / truth.value_cv**2, 40.0 * truth.value_cv**2) if n else 0.0 for n in count]
         when = AS_OF - timedelta(days=days - 1 - day)
@@ -70,6 +71,17 @@ def test_parameters_come_back_from_data_that_follow_the_model() -> None:
     assert found.level_sds[0] == pytest.approx(spread_today, rel=0.25)
 
 
+def test_an_account_that_wanders_as_a_whole_is_told_from_arms_that_do() -> None:
+    steady, restless = (
+        fit_population(follow_the_model(Population(account_drift_sd=drift), arms=60, days=60, seed=6), {}, as_of=AS_OF)
+        for drift in (0.002, 0.08)
+    )
+    assert steady.account_drift_sd < 0.02
+    assert restless.account_drift_sd == pytest.approx(0.08, rel=0.4)
+    assert steady.drift_sd == pytest.approx(0.03, rel=0.35)
+    assert restless.drift_sd == pytest.approx(0.03, rel=0.35)
+
+
 def test_one_arm_stays_near_the_prior() -> None:
     days = follow_the_model(Population(), arms=1, days=30, seed=1)
     found, prior = fit_population(days, {}, as_of=AS_OF), Population()
@@ -110,6 +122,12 @@ def test_the_subsample_spans_small_and_large_arms(small_world: Callable[..., Any
 def test_a_population_survives_json() -> None:
     population = Population(trend=-0.004, source="empirical_bayes", arms=7)
     assert Population.from_json(json.loads(json.dumps(population.to_json()))) == population
+
+
+def test_a_population_of_an_older_version_takes_the_prior_for_what_it_lacks() -> None:
+    stored = Population(trend=-0.004).to_json()
+    del stored["account_drift_sd"]
+    assert Population.from_json(stored) == Population(trend=-0.004)
 
 
 def test_an_unknown_or_impossible_hyperparameter_is_refused() -> None:
