@@ -55,5 +55,5 @@ def test_a_fall_of_a_whole_account_is_followed_there_and_not_in_the_other(seed: 
     )
     for account in ("account0", BROKEN):
         own = judged.filter(pl.col("account_id") == account)
-        assert abs(own["error"].median()) < 0.12, account
-        assert own["inside"].mean() > 0.75, account
+        assert abs(own["error"].median()) < 0.15, account
+        assert own["inside"].mean() > 0.8, account
