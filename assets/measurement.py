@@ -31,6 +31,7 @@ from stakazo_pipelines.cycle.returns import (
     curve_points,
     refit_population,
 )
+from stakazo_pipelines.cycle.soundness import readiness_with, sound_days
 from stakazo_pipelines.measurement.calibrated import INCREMENTAL
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity_report import still_to_come, summary, told, wide_groups
@@ -64,8 +65,8 @@ REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "c
         ),
     ],
     description=(
-        "Which accounts' data may be acted upon on this day: reported recently, and the spend of campaigns, ad groups "
-        "and ads adds up to the account's total, which is fetched separately."
+        "Which accounts' data may be acted upon on this day: reported recently, without impossible figures, and the "
+        "spend of campaigns, ad groups and ads adds up to the account's total, which is fetched separately."
     ),
 )
 def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
@@ -84,6 +85,8 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
             max_age_days=rules.measurement.stale_after_days,
             known=snapshots,
         )
+        aside = sound_days(opened, day + timedelta(days=1), rules.measurement.window_days).aside
+        verdicts = readiness_with(verdicts, aside)
         opened.write_asset("account_readiness", day, verdicts)
     seen = {f"{platform}/{account}" for platform, account in accounts_in(snapshots)}
     seen |= {f"{row['platform']}/{row['account_id']}" for row in verdicts.iter_rows(named=True)}

@@ -146,7 +146,9 @@ def _imported_days(rows: pl.DataFrame) -> pl.DataFrame:
     campaign_of = main.unique(keys, keep="first").select(*keys, main_campaign="campaign_id")
     return (
         rows.join(campaign_of, on=keys)
-        .group_by(*keys, "main_campaign", "currency", "date_day")
+        # A row that stands twice is no second campaign: it stays apart, and is found to stand twice.
+        .with_columns(copy=pl.int_range(pl.len()).over(*keys, "campaign_id", "date_day"))
+        .group_by(*keys, "main_campaign", "currency", "date_day", "copy")
         .agg(
             pl.col("age_days").max(),
             pl.col("attribution_window").drop_nulls().first(),
