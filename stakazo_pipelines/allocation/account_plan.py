@@ -35,7 +35,7 @@ class AccountPlan:
     any. group_price: float[g], what one more minor unit is worth in each. shadow_price: the same of the account; NaN
     when no arm was free to move, or a cost per conversion rules.
     short: why the total is not the one asked for, else empty. reason: why nothing moves, else empty. cost: expected
-    value a day given up to explore.
+    value a day that these budgets give up to explore, against those without a trial.
     """
 
     proposed: Ints
@@ -94,10 +94,10 @@ def plan_account(
         share = change[weak] / current[weak]
         drop = small.copy()
         drop[weak[np.argsort(share, kind="stable")][: (len(weak) + 1) // 2]] = True
-        tried = limits.pinned(drop)
-        if not tried.hold(int(problem.total)):
+        pinned = limits.pinned(drop)
+        if not pinned.hold(int(problem.total)):
             break
-        small, problem = drop, _bounded(problem, tried)
+        small, problem = drop, _bounded(problem, pinned)
         best = solve(problem)
 
     free = limits.pinned(small)
@@ -105,11 +105,13 @@ def plan_account(
         again = _problem(arm_ids, free, curve, int(np.clip(total, *free.sums())))
         problem, missed = _aimed(again, free, targets, least, units)
         best = solve(problem)
-    cost = 0.0
-    if trial is not None and targets is None:
-        explored = explore(problem, trial.curve.scale, trial.curve.elasticity, max_cost=trial.share * best.value)
-        best, cost = replace(best, proposed=explored.proposed), explored.cost
     proposed, best = _whole(problem, best, free, min_change)
+    cost = 0.0
+    if trial is not None and targets is None and proposed is not None:
+        tried, explored = _whole(problem, _tried(problem, trial), free, min_change, trial)
+        if tried is not None:  # the cost is that of the budgets that are given, in whole units
+            cost = max(float(problem.value(proposed).sum() - problem.value(tried).sum()), 0.0)
+            proposed, best = tried, explored
     if proposed is None:
         return _kept(
             limits, asked, _all_capped(limits), "whole units of money cannot keep the cap on moved money", short
@@ -164,8 +166,16 @@ def _aimed(
     return aimed(problem, targets, least=max(limits.sums()[0], least), units=units)
 
 
+def _tried(problem: AllocationProblem, trial: Trial) -> Allocation:
+    """The optimum, with budgets on the way to those of the trial's draw."""
+    best = solve(problem)
+    drawn = trial.curve
+    explored = explore(problem, drawn.scale, drawn.elasticity, max_cost=trial.share * best.value)
+    return replace(best, proposed=explored.proposed)
+
+
 def _whole(
-    problem: AllocationProblem, best: Allocation, limits: Limits, min_change: float
+    problem: AllocationProblem, best: Allocation, limits: Limits, min_change: float, trial: Trial | None = None
 ) -> tuple[Ints | None, Allocation]:
     """Whole units, and the optimum that they were rounded from.
 
@@ -181,7 +191,8 @@ def _whole(
         if cap <= least:
             return None, best
         cap = max(cap - 2 * over, least)
-        best = solve(replace(problem, max_moved=float(cap)))
+        tighter = replace(problem, max_moved=float(cap))
+        best = solve(tighter) if trial is None else _tried(tighter, trial)
 
 
 def _rounded(exact: Floats, limits: Limits, total: int, min_change: float) -> Ints:
