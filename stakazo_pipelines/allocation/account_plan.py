@@ -110,7 +110,8 @@ def plan_account(
     if trial is not None and targets is None and proposed is not None:
         tried, explored = _whole(problem, _tried(problem, trial), free, min_change, trial)
         if tried is not None:  # the cost is that of the budgets that are given, in whole units
-            cost = max(float(problem.value(proposed).sum() - problem.value(tried).sum()), 0.0)
+            earned, left = (float(problem.value(whole.astype(np.float64)).sum()) for whole in (proposed, tried))
+            cost = max(earned - left, 0.0)
             proposed, best = tried, explored
     if proposed is None:
         return _kept(

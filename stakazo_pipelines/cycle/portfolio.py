@@ -153,10 +153,10 @@ def allocate_portfolio(
         reason = f"moving money between accounts is expected to earn {gain.mean:.6g} a day in all, so none moves"
         result = allocated({})
         gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
-    if policy.experiments.share > 0:
-        imported = [one.key for one in inputs if one.key not in accounts]
-        result = with_experiments(result, inputs, policy, day, ledgers=ledgers, left_out=imported)
-        gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
+    imported = [one.key for one in inputs if one.key not in accounts]
+    stepped = with_experiments(result, inputs, policy, day, ledgers=ledgers, left_out=imported)
+    if stepped is not result:
+        result, gain = stepped, portfolio_gain(estimates, stepped.frame, worths, seed=day.toordinal())
     apart |= {key: own.words for key, own in paced.items()}
     currency = policy.portfolio.reporting_currency
     summary = summarise(result.accounts, plans, worths, apart, currency=currency, gain=gain, reason=reason)
