@@ -16,6 +16,7 @@ from stakazo_pipelines.allocation.targets import Targets, aimed
 from stakazo_pipelines.vocabulary import Binding
 
 _HALF = 0.5  # unit: an exact move below this rounds to no move
+_PARTS = (1.0, 0.5, 0.25)  # of what exploring may cost, tried in turn
 _APART = 1e-9  # relative: prices that differ by more are different
 
 
@@ -97,7 +98,8 @@ def plan_account(
         pinned = limits.pinned(drop)
         if not pinned.hold(int(problem.total)):
             break
-        small, problem = drop, _bounded(problem, pinned)
+        lower, upper = pinned.lower.astype(np.float64), pinned.upper.astype(np.float64)
+        small, problem = drop, replace(problem, lower=lower, upper=upper)
         best = solve(problem)
 
     free = limits.pinned(small)
@@ -108,11 +110,7 @@ def plan_account(
     proposed, best = _whole(problem, best, free, min_change)
     cost = 0.0
     if trial is not None and targets is None and proposed is not None:
-        tried, explored = _whole(problem, _tried(problem, trial), free, min_change, trial)
-        if tried is not None:  # the cost is that of the budgets that are given, in whole units
-            earned, left = (float(problem.value(whole.astype(np.float64)).sum()) for whole in (proposed, tried))
-            cost = max(earned - left, 0.0)
-            proposed, best = tried, explored
+        proposed, best, cost = _explored(problem, free, min_change, trial, proposed, best)
     if proposed is None:
         return _kept(
             limits, asked, _all_capped(limits), "whole units of money cannot keep the cap on moved money", short
@@ -154,10 +152,6 @@ def _problem(arm_ids: list[str], limits: Limits, curve: ExpectedCurve, total: in
     )
 
 
-def _bounded(problem: AllocationProblem, limits: Limits) -> AllocationProblem:
-    return replace(problem, lower=limits.lower.astype(np.float64), upper=limits.upper.astype(np.float64))
-
-
 def _aimed(
     problem: AllocationProblem, limits: Limits, targets: Targets | None, least: int, units: int
 ) -> tuple[AllocationProblem, str]:
@@ -165,6 +159,24 @@ def _aimed(
     if targets is None:
         return problem, ""
     return aimed(problem, targets, least=max(limits.sums()[0], least), units=units)
+
+
+def _explored(
+    problem: AllocationProblem, limits: Limits, min_change: float, trial: Trial, greedy: Ints, best: Allocation
+) -> tuple[Ints, Allocation, float]:
+    """Whole budgets on the way to those of the trial's draw, the optimum that they come from, and what they cost.
+
+    Whole units, the smallest change and the cap may cost more than going there exactly: then it goes less far, or not.
+    """
+    value = float(problem.value(greedy.astype(np.float64)).sum())
+    for part in _PARTS:
+        less = replace(trial, share=trial.share * part)
+        tried, optimum = _whole(problem, _tried(problem, less), limits, min_change, less)
+        if tried is not None:
+            cost = value - float(problem.value(tried.astype(np.float64)).sum())
+            if cost <= trial.share * value:
+                return tried, optimum, max(cost, 0.0)
+    return greedy, best, 0.0
 
 
 def _tried(problem: AllocationProblem, trial: Trial) -> Allocation:

@@ -194,7 +194,7 @@ def test_groups_that_overlap_are_refused_by_name():
 
 @settings(max_examples=10)
 @given(seed=seeds, share=st.sampled_from([0.001, 0.02, 1.0]), least=st.sampled_from([0.0, 0.02]))
-@example(seed=6, share=1.0, least=0.0)
+@example(seed=5494, share=0.001, least=0.02)  # the cap and the smallest change together would cost all that is gained
 def test_what_exploring_costs_is_told_of_the_budgets_that_are_given(seed, share, least):
     """After whole coins, and after the cap on moved money was drawn in for them."""
     limits, curve, rng = account(seed)
@@ -205,6 +205,5 @@ def test_what_exploring_costs_is_told_of_the_budgets_that_are_given(seed, share,
     best = value(limits, curve, greedy.proposed)
     given_up = best - value(limits, curve, tried.proposed)
     assert tried.cost == pytest.approx(max(given_up, 0.0), abs=1e-9 * best)
-    coin = float((curve.scale * curve.elasticity / limits.current).max())
-    assert tried.cost <= share * best + 2 * len(limits.current) * coin
+    assert tried.cost <= share * best * (1 + 1e-9)
     assert greedy.cost == 0
