@@ -22,6 +22,7 @@ from assets.pictures import by_weight, maturity_curve, response_curves_plot, roa
 from resources import ClockResource, LakeResource, PolicyResource
 from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.budgets import accounts_in
+from stakazo_pipelines.cycle.lift import UNSETTLED
 from stakazo_pipelines.cycle.maturity import MATURITY
 from stakazo_pipelines.cycle.returns import (
     CURVES,
@@ -173,7 +174,10 @@ def response_population(lake: LakeResource, policy: PolicyResource, clock: Clock
         AssetCheckSpec(
             "lift_tests_usable",
             asset=ESTIMATES,
-            description="Every row of the lift tests that policy.yaml names is used; each that is not says why.",
+            description=(
+                "Every row of the lift tests that policy.yaml names is used, and their fit settled; each row that is "
+                "not used says why."
+            ),
         ),
     ],
     description=(
@@ -225,8 +229,9 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
             ),
             AssetCheckResult(
                 check_name="lift_tests_usable",
-                passed=found.set_aside.is_empty(),
+                passed=found.set_aside.is_empty() and found.settled,
                 severity=AssetCheckSeverity.WARN,
+                description=None if found.settled else UNSETTLED,
                 metadata={"set_aside": table(found.set_aside.select("row", "entity", "reason"), most=40)},
             ),
         ],

@@ -16,7 +16,7 @@ from stakazo_pipelines.cycle.soundness import sound, sound_days
 from stakazo_pipelines.errors import LakeError, MeasurementError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lift_tests import load_lift_tests
-from stakazo_pipelines.measurement import curves
+from stakazo_pipelines.measurement.curves import bent_value
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve, learn_maturity
@@ -145,9 +145,7 @@ def curve_points(estimates: Estimates, *, seed: int) -> pl.DataFrame:
     points = []
     for share in _CURVE_GRID:
         spend = budget * share
-        # The estimates' curve is local to today's budget: further out its elasticity has fallen, though never below 0.
-        bent = np.maximum(elasticity - curves.CURVATURE * np.log(share) / 2, 0.0)
-        values = curves.value(spend, log_value=log_value, elasticity=bent, ref_spend=ref_spend)
+        values = bent_value(spend, log_value=log_value, elasticity=elasticity, ref_spend=ref_spend)
         low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
         points.append(
             frame.select("arm_id", "account_id", "platform", "currency").with_columns(

@@ -94,6 +94,15 @@ def test_a_known_edit_is_followed_where_the_counts_alone_would_not_do() -> None:
     assert np.abs(told).mean() < 0.8 * np.abs(untold).mean()
 
 
+def test_edits_that_counts_say_nothing_of_are_believed_as_before_looking_however_many_there_are() -> None:
+    trace = Trace(np.zeros((60, 1)), np.full((60, 1), 1e-7))
+    for days in ([30], range(22, 38, 2)):
+        hazard = np.full((60, 1), 1e-6)
+        hazard[list(days)] = 0.6
+        chances = jump_chances(trace, hazard=hazard, jump_sd=0.05, drift_sd=0.0)
+        assert chances[list(days), 0] == pytest.approx(0.6, abs=0.01)
+
+
 def test_days_before_a_jump_are_no_evidence_of_the_days_after() -> None:
     # 12 a day for 60 days are enough for any minimum; since the jump there were far fewer.
     days, arms = arms_that_jump(2.0)
