@@ -251,7 +251,9 @@ def _arm_days(desk: Desk, day: date, snapshots: pl.DataFrame) -> tuple[pl.DataFr
         marts.aged(desk.lake.newest(f"insights_{level}", since=since, until=day, columns=_READ).whole())
         for level in (Level.AD_GROUP, Level.CAMPAIGN)
     )
-    return marts.arm_days_of(ad_groups, campaigns, snapshots)
+    arm_days, arms = marts.arm_days_of(ad_groups, campaigns, snapshots)
+    known = marts.edits_known(desk.lake, desk.now().date() + timedelta(days=1), desk.policy.measurement.window_days)
+    return arm_days, marts.with_edits(arms, known)
 
 
 def _flight_spend(desk: Desk, day: date) -> pl.DataFrame:
