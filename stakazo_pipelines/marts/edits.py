@@ -6,9 +6,10 @@ import polars as pl
 
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lake.store import read_raw
+from stakazo_pipelines.vocabulary import Level
 
 _ACCOUNT = ["platform", "account_id"]
-_COLUMNS = (*_ACCOUNT, "timezone", "campaign_id", "ad_group_id", "changed_at")
+_COLUMNS = (*_ACCOUNT, "timezone", "level", "campaign_id", "ad_group_id", "changed_at")
 
 
 def edits_known(lake: Lake, as_of: date, window_days: int) -> pl.DataFrame:
@@ -20,8 +21,9 @@ def edits_known(lake: Lake, as_of: date, window_days: int) -> pl.DataFrame:
 def with_edits(arms: pl.DataFrame, edits: pl.DataFrame) -> pl.DataFrame:
     """Arms (platform, account_id, campaign_id, arm_id) with `changed_on`, the day of the account of the last edit.
 
-    What is done to a campaign is done to the arms in it, what is done to an ad group or its ads to the arm that holds
-    their budget: the ad group, or its campaign. Null where no edit is known.
+    What is done to a campaign is done to the arms in it, what is done to an ad group or its ads to the ad group. Of a
+    campaign that holds the budget itself one ad is too small a part; what is done to its ad groups counts. Null where no
+    edit is known.
     """
     zones = edits["timezone"].unique().drop_nulls().to_list()
     day = pl.coalesce(
@@ -34,7 +36,7 @@ def with_edits(arms: pl.DataFrame, edits: pl.DataFrame) -> pl.DataFrame:
     dated = edits.with_columns(day=day)
     of_campaigns = dated.filter(pl.col("ad_group_id").is_null()).group_by(*_ACCOUNT, "campaign_id")
     of_groups = dated.filter(pl.col("ad_group_id").is_not_null()).group_by(*_ACCOUNT, arm_id="ad_group_id")
-    inside = dated.group_by(*_ACCOUNT, arm_id="campaign_id")  # for a campaign that is an arm of its own
+    inside = dated.filter(pl.col("level") == Level.AD_GROUP.value).group_by(*_ACCOUNT, arm_id="campaign_id")
     own = pl.concat([part.agg(pl.col("day").max()) for part in (of_groups, inside)])
     return (
         arms.join(of_campaigns.agg(above=pl.col("day").max()), on=[*_ACCOUNT, "campaign_id"], how="left")
