@@ -22,8 +22,8 @@ def with_edits(arms: pl.DataFrame, edits: pl.DataFrame) -> pl.DataFrame:
     """Arms (platform, account_id, campaign_id, arm_id) with `changed_on`, the day of the account of the last edit.
 
     What is done to a campaign is done to the arms in it, what is done to an ad group or its ads to the ad group. Of a
-    campaign that holds the budget itself one ad is too small a part; what is done to its ad groups counts. Null where no
-    edit is known.
+    campaign that holds the budget itself one ad is too small a part; what is done to its ad groups counts. Null where
+    no edit is known.
     """
     zones = edits["timezone"].unique().drop_nulls().to_list()
     day = pl.coalesce(
