@@ -220,6 +220,25 @@ def test_an_arm_whose_budget_is_not_known_is_left_out_and_its_account_keeps_the_
     assert told in reason
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("currency", "euro", "meta/1 has an account row that cannot be read (currency must be three capital letters"),
+        ("status", "zzz", "meta/1 has an account row that cannot be read ('zzz' is not a valid EntityStatus"),
+        ("native", "", "meta/1 has an account row that cannot be read"),
+        ("native", "[]", "meta/1 has an account row that cannot be read"),
+        ("timezone", "Mars/Olympus", "meta/1 names the time zone 'Mars/Olympus', which is none"),
+        ("timezone", None, "meta/1 names the time zone None, which is none"),
+    ],
+)
+def test_an_account_row_that_cannot_be_read_is_told_with_what_to_do(lake, column, value, told):
+    here = pl.col("account_id") == "1"
+    rows = ENTITIES.with_columns(pl.when(here).then(pl.lit(value, dtype=pl.String)).otherwise(column).alias(column))
+    with pytest.raises(LakeError, match=re.escape(told)) as error:
+        run(fill(lake, GOOD, rows))
+    assert "read its entities again" in str(error.value)
+
+
 def test_an_id_that_two_accounts_have_belongs_to_the_first():
     arms = pl.DataFrame(
         {"platform": ["meta", "tiktok"], "account_id": ["2", "1"], "arm_id": ["g", "g"], "campaign_id": ["c", "c"]}
