@@ -122,7 +122,11 @@ def _wrong(paths: Sequence[Path], schema: Mapping[str, Any]) -> str:
         if reason := torn_reason(path):
             found.append(f"{path}: {reason}")
             continue
-        own = pl.read_parquet_schema(path)
+        try:
+            own = pl.read_parquet_schema(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            found.append(f"{path}: {str(error).splitlines()[0]}")
+            continue
         lacking = [name for name in schema if name not in own and name in _NEEDED]
         other = [
             f"{name} as {own[name]}, not {schema[name]}"

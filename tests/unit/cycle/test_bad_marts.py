@@ -171,6 +171,15 @@ def test_a_column_that_is_missing_or_of_another_kind_is_told_with_its_file_and_w
         assert words in str(error.value)
 
 
+def test_a_file_whose_inside_is_torn_is_named(lake):
+    path = day_file(fill(lake, GOOD), GROUP, DAY)
+    whole = path.read_bytes()
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    path.write_bytes(whole[:-footer] + b"\xff" * (footer - 8) + whole[-8:])
+    with pytest.raises(LakeError, match=f"{GROUP}: .*date_day={DAY}.*; build those days again"):
+        run(lake)
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
