@@ -248,6 +248,16 @@ def test_an_account_row_that_cannot_be_read_is_told_with_what_to_do(lake, column
     assert "read its entities again" in str(error.value)
 
 
+def test_an_imported_row_that_stands_twice_is_no_second_campaign(lake):
+    imported = GOOD[GROUP].filter(pl.col("account_id") == "1").with_columns(account_id=pl.lit("file"))
+    imported = imported.with_columns(ad_group_id=pl.lit("i") + pl.col("ad_group_id"))
+    two_campaigns = pl.concat([imported, imported.head(3).with_columns(campaign_id=pl.lit("other"))])
+    for rows, aside in ((two_campaigns, set()), (pl.concat([imported, imported.head(1)]), {("meta", "file")})):
+        given = sound_days(fill(lake, {**GOOD, GROUP: pl.concat([GOOD[GROUP], rows])}), DAY + timedelta(days=1), 90)
+        assert set(given.aside) == aside
+    assert "arm_days.date_day stands more than once" in given.aside["meta", "file"]
+
+
 def test_an_id_that_two_accounts_have_belongs_to_the_first():
     arms = pl.DataFrame(
         {"platform": ["meta", "tiktok"], "account_id": ["2", "1"], "arm_id": ["g", "g"], "campaign_id": ["c", "c"]}
