@@ -22,6 +22,7 @@ from assets.pictures import by_weight, maturity_curve, response_curves_plot, roa
 from resources import ClockResource, LakeResource, PolicyResource
 from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.budgets import accounts_in
+from stakazo_pipelines.cycle.lift import UNSETTLED
 from stakazo_pipelines.cycle.maturity import MATURITY
 from stakazo_pipelines.cycle.returns import (
     CURVES,
@@ -31,6 +32,7 @@ from stakazo_pipelines.cycle.returns import (
     curve_points,
     refit_population,
 )
+from stakazo_pipelines.cycle.soundness import readiness_with, sound_days
 from stakazo_pipelines.measurement.calibrated import INCREMENTAL
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity_report import still_to_come, summary, told, wide_groups
@@ -64,8 +66,8 @@ REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "c
         ),
     ],
     description=(
-        "Which accounts' data may be acted upon on this day: reported recently, and the spend of campaigns, ad groups "
-        "and ads adds up to the account's total, which is fetched separately."
+        "Which accounts' data may be acted upon on this day: reported recently, without impossible figures, and the "
+        "spend of campaigns, ad groups and ads adds up to the account's total, which is fetched separately."
     ),
 )
 def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
@@ -84,6 +86,8 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
             max_age_days=rules.measurement.stale_after_days,
             known=snapshots,
         )
+        aside = sound_days(opened, day + timedelta(days=1), rules.measurement.window_days).aside
+        verdicts = readiness_with(verdicts, aside)
         opened.write_asset("account_readiness", day, verdicts)
     seen = {f"{platform}/{account}" for platform, account in accounts_in(snapshots)}
     seen |= {f"{row['platform']}/{row['account_id']}" for row in verdicts.iter_rows(named=True)}
@@ -170,7 +174,10 @@ def response_population(lake: LakeResource, policy: PolicyResource, clock: Clock
         AssetCheckSpec(
             "lift_tests_usable",
             asset=ESTIMATES,
-            description="Every row of the lift tests that policy.yaml names is used; each that is not says why.",
+            description=(
+                "Every row of the lift tests that policy.yaml names is used, and their fit settled; each row that is "
+                "not used says why."
+            ),
         ),
     ],
     description=(
@@ -222,8 +229,9 @@ def roas_estimates(context: AssetExecutionContext, lake: LakeResource, policy: P
             ),
             AssetCheckResult(
                 check_name="lift_tests_usable",
-                passed=found.set_aside.is_empty(),
+                passed=found.set_aside.is_empty() and found.settled,
                 severity=AssetCheckSeverity.WARN,
+                description=None if found.settled else UNSETTLED,
                 metadata={"set_aside": table(found.set_aside.select("row", "entity", "reason"), most=40)},
             ),
         ],

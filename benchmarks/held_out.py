@@ -22,10 +22,11 @@ import polars as pl
 
 from stakazo_pipelines.commands.importing import chosen_mapping
 from stakazo_pipelines.commands.plan import table_of
+from stakazo_pipelines.measurement.curves import bent_value
 from stakazo_pipelines.planning import arms_of, estimated, maturity_of_table
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.scoring.noise import learn_noise
-from stakazo_pipelines.scoring.predictive import Noise, expected_value, with_noise
+from stakazo_pipelines.scoring.predictive import Noise, with_noise
 from stakazo_pipelines.scoring.rules import covered, crps, ranks
 from stakazo_pipelines.value_counts import counted
 
@@ -165,7 +166,8 @@ def our_draws(
     noise = Noise(population.dispersion, population.value_cv, unit)
     rng = np.random.default_rng(seed)
     ref_spend = estimates.frame["ref_spend"].to_numpy()
-    expected = [expected_value(log_value, elasticity, ref_spend=ref_spend, spend=day) for day in truth.spend]
+    curve = {"log_value": log_value, "elasticity": elasticity, "ref_spend": ref_spend}
+    expected = [bent_value(day, **curve) for day in truth.spend]
     # A day's own shock, which the mean of the next days has averaged out.
     shock = rng.normal(-(population.shock_sd**2) / 2, population.shock_sd, (len(expected), DRAWS, 1))
     one = np.ones(len(arm_ids))

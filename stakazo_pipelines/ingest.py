@@ -11,12 +11,21 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from stakazo_pipelines.errors import ConfigError, PermissionDeniedError, PlatformError, RejectedError
-from stakazo_pipelines.lake import Lake, entities_frame, insight_days, quarantine_frame
-from stakazo_pipelines.lake.store import read_raw
+from stakazo_pipelines.lake import (
+    SNAPSHOT_COLUMNS,
+    Lake,
+    edits_frame,
+    entities_frame,
+    insight_days,
+    quarantine_frame,
+)
+from stakazo_pipelines.lake.frames import instant
+from stakazo_pipelines.lake.store import newest_whole, read_raw
 from stakazo_pipelines.platforms.port import (
     Account,
     AdPlatform,
@@ -98,9 +107,14 @@ def contiguous_ranges(days: Sequence[date]) -> list[tuple[date, date]]:
 
 
 async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) -> IngestReport:
-    """Snapshot every account's entities, filed under the account-local day of `now`. Raises if no account works."""
+    """Snapshot every account's entities, filed under the account-local day of `now`, with the edits since the last one.
+
+    Raises if no account works.
+    """
     report = IngestReport(accounts=await _accounts(platform))
     gate = asyncio.Semaphore(READINGS_AT_ONCE)
+    earlier = [file for file in lake.raw_files("entities", platform=platform.name) if file.fetched_at < instant(now)]
+    before = {file.account_id: file for file in newest_whole(earlier, key=lambda file: file.account_id)[0]}
 
     async def level_of(account: Account, level: Level) -> EntitiesResult:
         async with gate:
@@ -114,7 +128,13 @@ async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) ->
         day = now.astimezone(ZoneInfo(account.timezone)).date()
         frame = entities_frame(entities, account=account, platform=platform.name, fetched_at=now)
         _keep_rejected(lake, platform.name, account, day, now, rejected, report)
-        lake.append_raw(platform.name, "entities", day=day, account_id=account.id, fetched_at=now, frame=frame)
+        keep = partial(lake.append_raw, platform.name, day=day, account_id=account.id, fetched_at=now)
+        if account.id in before:
+            old = read_raw([before[account.id]], "entities", columns=SNAPSHOT_COLUMNS).frame
+            edits = edits_frame(old, frame, fetched_at=now, whole=not rejected)
+            if not edits.is_empty():
+                keep("edits", frame=edits)
+        keep("entities", frame=frame)
         report.files += 1
         report.rows.update(entity.level.value for entity in entities)
 

@@ -85,7 +85,9 @@ def load_lift_tests(path: Path | None) -> LiftTests:
 
 
 def parse_lift_tests(text: str, *, source: str) -> LiftTests:
-    """The same from text. Raises InputError for a header that lacks a column, or has one that is not known."""
+    """The same from text. Raises InputError for text that is no CSV, and for a header that lacks a column, has one that
+    is not known or stands twice, or has none that says how exact a test is.
+    """
     reader = csv.reader(io.StringIO(text))
     try:
         header = [name.strip().lower() for name in next(reader, [])]

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from stakazo_pipelines.cycle.lift import between, calibrate, reasons
+from stakazo_pipelines.cycle.lift import UNSETTLED, between, calibrate, reasons
 from stakazo_pipelines.lift_tests import LiftTests, SetAside
 from stakazo_pipelines.measurement.calibrated import INCREMENTAL
 from stakazo_pipelines.measurement.estimate import Estimates
@@ -53,6 +53,8 @@ def lifted_table(
         maturity=maturity,
     )
     notes = [f"{given.source}: {one}" for one in reasons(found.tests)]
+    if not found.settled:
+        notes.append(f"{given.source}: {UNSETTLED}")
     if (found.frame["basis"] == INCREMENTAL).any():
         used = found.tests.height - found.set_aside.height
         notes.append(f"the returns of all {arms.height} ad groups are incremental, by {used} lift tests")

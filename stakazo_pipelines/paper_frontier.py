@@ -38,8 +38,9 @@ class WhatIf:
 def paper_frontier(planner: Planner) -> tuple[WhatIf, ...]:
     """The best budgets at `SHARES` of today's sum, in one currency.
 
-    Steps do not count here: every ad group that can be judged is free between `LEAST` and `MOST` times today's budget,
-    the others stay. Values count ad groups that have a curve. Raises InputError for more than one currency.
+    Neither steps, nor bounds on ad groups and groups, nor targets on returns count here: every ad group that can be
+    judged is free between `LEAST` and `MOST` times today's budget, the others stay. Aversion to risk does. Values count
+    ad groups that have a curve. Raises InputError for more than one currency.
     """
     accounts = planner.arms["account_id"].unique().to_list()
     if len(accounts) > 1:
@@ -48,7 +49,7 @@ def paper_frontier(planner: Planner) -> tuple[WhatIf, ...]:
     units = {account: minor_units(str(account)) for account in accounts}
     table = arm_table(planner.estimates, planner.arms, policy, frozenset(), units)
     now, rows = table.budgets, table.rows
-    movable = (table.curve.scale > 0) & ~table.kept
+    movable = table.curve.scale > 0
     may_rise, may_fall = judged(rows, policy)
     problem = AllocationProblem(
         arm_ids=rows["arm_id"].to_list(),

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.vocabulary import Level
 
 FINER_GRAINS = {"campaigns": Level.CAMPAIGN, "ad groups": Level.AD_GROUP, "ads": Level.AD}  # than the account's
@@ -77,7 +78,8 @@ def readiness(
     total was fetched separately (an import's was not), the spend of every finer report (by what its rows are called,
     such as "ads") adds up to it: a page that a platform left out shows there. Give the recent days only.
     `known` are rows of the newest entity snapshots: an account in them is not ready either while it reported nothing,
-    or while its budgets were not read since `day` ended in its zone, because its platform cannot be read.
+    or while its budgets were not read since `day` ended in its zone, because its platform cannot be read. Raises
+    LakeError for a snapshot whose time zone is none.
     """
     keys = ["platform", "account_id"]
     accounts = account_report.group_by(keys).agg(last_day=pl.col("date_day").max())
@@ -120,8 +122,18 @@ def _unread_since(snapshots: pl.DataFrame, day: date) -> pl.DataFrame:
     keys = ["platform", "account_id"]
     newest = snapshots.group_by(keys).agg(pl.col("timezone").last(), pl.col("fetched_at").max())
     told = [
-        None if row["fetched_at"].astimezone(ZoneInfo(row["timezone"])).date() > day
+        None if row["fetched_at"].astimezone(_zone(row)).date() > day
         else f"{row['fetched_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         for row in newest.iter_rows(named=True)
     ]  # fmt: skip
     return newest.select(*keys, read=pl.Series(told, dtype=pl.String))
+
+
+def _zone(row: Mapping[str, str]) -> ZoneInfo:
+    try:
+        return ZoneInfo(row["timezone"])
+    except (KeyError, ValueError, TypeError, OSError):  # unknown, malformed, empty, a folder's name
+        raise LakeError(
+            f"entities: the newest snapshot of {row['platform']}/{row['account_id']} names the time zone "
+            f"{row['timezone']!r}, which is none; read its entities again"
+        ) from None

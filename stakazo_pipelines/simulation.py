@@ -19,6 +19,7 @@ from stakazo_pipelines.cycle.changes import PublishReport, decide, publish_day, 
 from stakazo_pipelines.cycle.pacing import FLIGHT_DAYS, flights_since
 from stakazo_pipelines.cycle.portfolio import PortfolioResult, allocate_portfolio
 from stakazo_pipelines.cycle.returns import estimates_of, learned_maturity
+from stakazo_pipelines.cycle.soundness import sound
 from stakazo_pipelines.decisions.candidate import Decision
 from stakazo_pipelines.decisions.record import current_stops
 from stakazo_pipelines.errors import PlatformError
@@ -200,14 +201,16 @@ def decide_day(desk: Desk, day: date, population: Population | None) -> DailyRun
     """Estimate, allocate and put the decisions on record, from what the lake holds; no platform is asked."""
     now, lake, operations, policy = desk.now(), desk.lake, desk.operations, desk.policy
     snapshots = lake.entities(as_of=now.date() + timedelta(days=1)).whole()  # filed by day of the account's zone
-    arm_days, arms = _arm_days(desk, day, snapshots)
-    estimates, population = estimates_of(policy, day, arm_days, arms, population, learned_maturity(lake, day))
+    given = sound(*_arm_days(desk, day, snapshots))
+    estimates, population = estimates_of(
+        policy, day, given.arm_days, given.arms, population, learned_maturity(lake, day)
+    )
     desk.on_estimates(estimates)
     accounts = accounts_in(snapshots)
-    unready = _unready(desk, day, snapshots)
+    unready = {**_unready(desk, day, snapshots), **given.aside}
     allocated = allocate_portfolio(
         estimates,
-        arms,
+        given.arms,
         policy,
         day,
         accounts=accounts,
@@ -248,7 +251,9 @@ def _arm_days(desk: Desk, day: date, snapshots: pl.DataFrame) -> tuple[pl.DataFr
         marts.aged(desk.lake.newest(f"insights_{level}", since=since, until=day, columns=_READ).whole())
         for level in (Level.AD_GROUP, Level.CAMPAIGN)
     )
-    return marts.arm_days_of(ad_groups, campaigns, snapshots)
+    arm_days, arms = marts.arm_days_of(ad_groups, campaigns, snapshots)
+    known = marts.edits_known(desk.lake, desk.now().date() + timedelta(days=1), desk.policy.measurement.window_days)
+    return arm_days, marts.with_edits(arms, known)
 
 
 def _flight_spend(desk: Desk, day: date) -> pl.DataFrame:

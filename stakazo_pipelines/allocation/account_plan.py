@@ -16,6 +16,7 @@ from stakazo_pipelines.allocation.targets import Targets, aimed
 from stakazo_pipelines.vocabulary import Binding
 
 _HALF = 0.5  # unit: an exact move below this rounds to no move
+_PARTS = (1.0, 0.5, 0.25)  # of what exploring may cost, tried in turn
 _APART = 1e-9  # relative: prices that differ by more are different
 
 
@@ -35,7 +36,7 @@ class AccountPlan:
     any. group_price: float[g], what one more minor unit is worth in each. shadow_price: the same of the account; NaN
     when no arm was free to move, or a cost per conversion rules.
     short: why the total is not the one asked for, else empty. reason: why nothing moves, else empty. cost: expected
-    value a day given up to explore.
+    value a day that these budgets give up to explore, against those without a trial.
     """
 
     proposed: Ints
@@ -94,10 +95,11 @@ def plan_account(
         share = change[weak] / current[weak]
         drop = small.copy()
         drop[weak[np.argsort(share, kind="stable")][: (len(weak) + 1) // 2]] = True
-        tried = limits.pinned(drop)
-        if not tried.hold(int(problem.total)):
+        pinned = limits.pinned(drop)
+        if not pinned.hold(int(problem.total)):
             break
-        small, problem = drop, _bounded(problem, tried)
+        lower, upper = pinned.lower.astype(np.float64), pinned.upper.astype(np.float64)
+        small, problem = drop, replace(problem, lower=lower, upper=upper)
         best = solve(problem)
 
     free = limits.pinned(small)
@@ -105,11 +107,10 @@ def plan_account(
         again = _problem(arm_ids, free, curve, int(np.clip(total, *free.sums())))
         problem, missed = _aimed(again, free, targets, least, units)
         best = solve(problem)
-    cost = 0.0
-    if trial is not None and targets is None:
-        explored = explore(problem, trial.curve.scale, trial.curve.elasticity, max_cost=trial.share * best.value)
-        best, cost = replace(best, proposed=explored.proposed), explored.cost
     proposed, best = _whole(problem, best, free, min_change)
+    cost = 0.0
+    if trial is not None and targets is None and proposed is not None:
+        proposed, best, cost = _explored(problem, free, min_change, trial, proposed, best)
     if proposed is None:
         return _kept(
             limits, asked, _all_capped(limits), "whole units of money cannot keep the cap on moved money", short
@@ -151,10 +152,6 @@ def _problem(arm_ids: list[str], limits: Limits, curve: ExpectedCurve, total: in
     )
 
 
-def _bounded(problem: AllocationProblem, limits: Limits) -> AllocationProblem:
-    return replace(problem, lower=limits.lower.astype(np.float64), upper=limits.upper.astype(np.float64))
-
-
 def _aimed(
     problem: AllocationProblem, limits: Limits, targets: Targets | None, least: int, units: int
 ) -> tuple[AllocationProblem, str]:
@@ -164,8 +161,34 @@ def _aimed(
     return aimed(problem, targets, least=max(limits.sums()[0], least), units=units)
 
 
+def _explored(
+    problem: AllocationProblem, limits: Limits, min_change: float, trial: Trial, greedy: Ints, best: Allocation
+) -> tuple[Ints, Allocation, float]:
+    """Whole budgets on the way to those of the trial's draw, the optimum that they come from, and what they cost.
+
+    Whole units, the smallest change and the cap may cost more than going there exactly: then it goes less far, or not.
+    """
+    value = float(problem.value(greedy.astype(np.float64)).sum())
+    for part in _PARTS:
+        less = replace(trial, share=trial.share * part)
+        tried, optimum = _whole(problem, _tried(problem, less), limits, min_change, less)
+        if tried is not None:
+            cost = value - float(problem.value(tried.astype(np.float64)).sum())
+            if cost <= trial.share * value:
+                return tried, optimum, max(cost, 0.0)
+    return greedy, best, 0.0
+
+
+def _tried(problem: AllocationProblem, trial: Trial) -> Allocation:
+    """The optimum, with budgets on the way to those of the trial's draw."""
+    best = solve(problem)
+    drawn = trial.curve
+    explored = explore(problem, drawn.scale, drawn.elasticity, max_cost=trial.share * best.value)
+    return replace(best, proposed=explored.proposed)
+
+
 def _whole(
-    problem: AllocationProblem, best: Allocation, limits: Limits, min_change: float
+    problem: AllocationProblem, best: Allocation, limits: Limits, min_change: float, trial: Trial | None = None
 ) -> tuple[Ints | None, Allocation]:
     """Whole units, and the optimum that they were rounded from.
 
@@ -181,7 +204,8 @@ def _whole(
         if cap <= least:
             return None, best
         cap = max(cap - 2 * over, least)
-        best = solve(replace(problem, max_moved=float(cap)))
+        tighter = replace(problem, max_moved=float(cap))
+        best = solve(tighter) if trial is None else _tried(tighter, trial)
 
 
 def _rounded(exact: Floats, limits: Limits, total: int, min_change: float) -> Ints:

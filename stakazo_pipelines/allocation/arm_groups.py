@@ -12,8 +12,8 @@ from stakazo_pipelines.policy import GroupPolicy
 def arm_groups(groups: Mapping[str, GroupPolicy], arm_ids: Sequence[str], campaign_ids: Sequence[str]) -> Groups | None:
     """Groups in the policy's order, bounds in major units; None where policy names none.
 
-    An arm lies in the innermost of its groups. Raises AllocationError where two of them overlap and neither is within
-    the other.
+    An arm lies in the innermost of the groups that name it or its campaign; a name that no arm has is passed over.
+    Raises AllocationError for an arm that two groups name of which neither is within the other.
     """
     if not groups:
         return None

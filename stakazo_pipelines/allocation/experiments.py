@@ -36,9 +36,6 @@ def experiment_steps(
     is stepped from where it was moved to. An arm is left out on a day when it is on its way (its decided budget is at a
     bound), or when bounds, or the smallest change worth publishing, do not let it have at least half of its step.
     """
-    steps = np.zeros(len(proposed), dtype=np.int64)
-    if settings.share <= 0:
-        return steps
     chosen, up = _drawn(account, arm_ids, day, settings)
     size = settings.size * proposed
     room = np.where(up, limits.upper - proposed, proposed - limits.lower)

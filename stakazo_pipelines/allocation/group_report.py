@@ -36,7 +36,14 @@ def group_rows(estimates: CurvePosterior, table: ArmTable, rows: Ints, plan: Acc
     units, first = int(table.units[rows[0]]), int(rows[0])
     tree = Tree.of(groups, len(rows))
     now, then = (tree.whole(money.astype(np.float64))[:-1] / units for money in (table.current[rows], plan.proposed))
-    gain = _gains(estimates, table, rows, plan, groups, seed)
+    gain = group_gains(
+        estimates,
+        groups,
+        row=table.rows["row"].to_numpy()[rows],
+        current=table.budgets[rows],
+        proposed=plan.proposed / table.units[rows],
+        seed=seed,
+    )
     return pl.DataFrame(
         {
             "account_id": [table.rows["account_id"][first]] * len(groups.names),
@@ -55,20 +62,41 @@ def group_rows(estimates: CurvePosterior, table: ArmTable, rows: Ints, plan: Acc
     ).with_columns(pl.col("shadow_price").fill_nan(None))
 
 
-def _gains(
-    estimates: CurvePosterior, table: ArmTable, rows: Ints, plan: AccountPlan, groups: Groups, seed: int
+def retold_groups(
+    told: pl.DataFrame,
+    estimates: CurvePosterior,
+    groups: Groups,
+    *,
+    row: Ints,
+    current: Floats,
+    proposed: Floats,
+    seed: int,
+) -> pl.DataFrame:
+    """Rows of `group_rows` of one account, with the sums and gains of these budgets; arrays as in `group_gains`."""
+    gain = group_gains(estimates, groups, row=row, current=current, proposed=proposed, seed=seed)
+    then = Tree.of(groups, len(proposed)).whole(proposed)[:-1]
+    columns = dict(zip(("expected_gain", "expected_gain_low", "expected_gain_high"), gain, strict=True))
+    new = pl.DataFrame({"group": list(groups.names), "proposed_total": then, **columns})
+    return told.update(new, on="group")
+
+
+def group_gains(
+    estimates: CurvePosterior, groups: Groups, *, row: Ints, current: Floats, proposed: Floats, seed: int
 ) -> Floats:
-    """float[3, g]: mean, low and high; the arms of a group together, those of inner groups among them."""
+    """float[3, g]: mean, low and high; the arms of a group together, those of inner groups among them.
+
+    By arm: row in the estimates' frame, and budgets in major units.
+    """
     found, at = np.zeros((3, len(groups.names))), groups.member.copy()
     for level in groups.levels:
         inside = np.flatnonzero(np.isin(at, level))
         part = gains(
             estimates,
-            row=table.rows["row"].to_numpy()[rows[inside]],
+            row=row[inside],
             account=at[inside],
             accounts=len(groups.names),
-            current=table.budgets[rows[inside]],
-            proposed=plan.proposed[inside] / table.units[rows[inside]],
+            current=current[inside],
+            proposed=proposed[inside],
             seed=seed,
         )
         found[:, level] = np.stack([part.account_mean, part.account_low, part.account_high])[:, level]

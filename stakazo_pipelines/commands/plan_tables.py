@@ -61,14 +61,14 @@ def print_frontier(points: Sequence[WhatIf], result: PlanResult, console: Consol
         table.add_row(
             f"{point.total:,.2f}",
             f"{point.value:,.2f}",
-            f"{point.value / point.total:.2f}",
+            f"{point.value / point.total:.2f}" if point.total > 0 else "",
             f"{point.gain:+,.0f} ({point.gain_low:+,.0f} to {point.gain_high:+,.0f})",
             f"{point.shadow_price:.2f}",
         )
     console.print(table)
     console.print(
-        f"steps do not count here: each ad group that can be judged lies between {LEAST:g} and {MOST:g} times today's "
-        "budget; far from today curves are extrapolated",
+        f"steps, bounds and targets do not count here: each ad group that can be judged lies between {LEAST:g} and "
+        f"{MOST:g} times today's budget; far from today curves are extrapolated",
         highlight=False,
     )
 

@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
-from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.returns import learned_maturity, newest_population
+from stakazo_pipelines.cycle.soundness import sound_days
 from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.audit import QUANTITIES, Agreement, Audit, agreement, audit_engine
@@ -20,7 +20,7 @@ _WORDS = {"log_value": "value at the reference spend", "elasticity": "elasticity
 
 def audit_day(lake: Lake, policy: Policy, as_of: date, *, max_arms: int) -> Audit:
     """Audit the estimates that are made of the days before `as_of`; the comparison of every arm is kept in the lake."""
-    arm_days, _ = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
+    arm_days = sound_days(lake, as_of, policy.measurement.window_days).arm_days
     if arm_days.is_empty():
         raise LakeError(f"no report days before {as_of}: materialize the marts first")
     audit = audit_engine(

@@ -14,6 +14,7 @@ from stakazo_pipelines.allocation.allocate import allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.decisions.record import current_holds
+from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.money import Money
@@ -39,9 +40,18 @@ def known_accounts(lake: Lake, as_of: date) -> dict[AccountKey, Account]:
 
 
 def accounts_in(snapshots: pl.DataFrame) -> dict[AccountKey, Account]:
-    """Every account in rows of entity snapshots."""
-    rows = snapshots.filter(pl.col("level") == Level.ACCOUNT.value)
-    return {(row["platform"], row["account_id"]): _account(row) for row in rows.iter_rows(named=True)}
+    """Every account in rows of entity snapshots. Raises LakeError naming one whose own row cannot be read."""
+    found = {}
+    for row in snapshots.filter(pl.col("level") == Level.ACCOUNT.value).iter_rows(named=True):
+        key = (row["platform"], row["account_id"])
+        try:
+            found[key] = _account(row)
+        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+            raise LakeError(
+                f"entities: the newest snapshot of {key[0]}/{key[1]} has an account row that cannot be read ({error}); "
+                "read its entities again"
+            ) from error
+    return found
 
 
 @dataclass(frozen=True, slots=True)

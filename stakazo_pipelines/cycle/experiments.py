@@ -9,8 +9,9 @@ import polars as pl
 
 from stakazo_pipelines.allocation.allocate import account_reach
 from stakazo_pipelines.allocation.experiments import experiment_steps
+from stakazo_pipelines.allocation.group_report import retold_groups
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
-from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult, retold
+from stakazo_pipelines.allocation.report import AllocationResult, retold
 from stakazo_pipelines.cycle.budgets import AccountInputs, AccountKey
 from stakazo_pipelines.policy import Policy
 
@@ -32,6 +33,7 @@ def with_experiments(
     if policy.experiments.share <= 0:
         return result
     frames: list[pl.DataFrame] = []
+    groups = result.groups
     summaries = {(one.platform, one.account_id): one for one in result.accounts}
     parts = {
         (str(platform), str(account)): part
@@ -42,10 +44,15 @@ def with_experiments(
         if one.key in left_out:
             frames.append(part.with_columns(pl.lit(0.0).alias(EXPERIMENT)))
             continue
-        frame, summaries[one.key] = _stepped(part, summaries[one.key], one, policy, day, ledgers)
-        frames.append(frame)
+        own = groups.filter(pl.col("platform") == one.key[0], pl.col("account_id") == one.key[1])
+        alone = AllocationResult(part, (summaries[one.key],), own)
+        stepped = _stepped(alone, one, policy, day, ledgers)
+        frames.append(stepped.frame)
+        [summaries[one.key]] = stepped.accounts
+        if not own.is_empty():
+            groups = groups.update(stepped.groups, on=["platform", "account_id", "group"])
     accounts = tuple(summaries[one.platform, one.account_id] for one in result.accounts)
-    return replace(result, frame=pl.concat(frames), accounts=accounts)
+    return AllocationResult(pl.concat(frames), accounts, groups)
 
 
 def rule_with(rule: str, step: float | None) -> str:
@@ -54,13 +61,10 @@ def rule_with(rule: str, step: float | None) -> str:
 
 
 def _stepped(
-    part: pl.DataFrame,
-    summary: AccountSummary,
-    one: AccountInputs,
-    policy: Policy,
-    day: date,
-    ledgers: Mapping[str, ChangeLedger],
-) -> tuple[pl.DataFrame, AccountSummary]:
+    alone: AllocationResult, one: AccountInputs, policy: Policy, day: date, ledgers: Mapping[str, ChangeLedger]
+) -> AllocationResult:
+    """One account's plan with its steps."""
+    part, [summary], seed = alone.frame, alone.accounts, day.toordinal()
     reach = account_reach(
         estimates=one.estimates,
         arms=one.arms,
@@ -70,7 +74,7 @@ def _stepped(
         minor_units=one.minor_units,
     )
     if reach.targets is not None:  # a step would spend what a target on returns leaves unspent
-        return part.with_columns(pl.lit(0.0).alias(EXPERIMENT)), summary
+        return replace(alone, frame=part.with_columns(pl.lit(0.0).alias(EXPERIMENT)))
     decided = dict(part.select("arm_id", "proposed_budget").iter_rows())
     proposed = np.rint(np.array([decided[arm] for arm in reach.arm_ids]) * one.minor_units).astype(np.int64)
     steps = experiment_steps(
@@ -93,6 +97,20 @@ def _stepped(
     frame = part.join(drawn, on="arm_id", how="left", maintain_order="left").with_columns(
         proposed_budget=pl.when(pl.col(EXPERIMENT) != 0).then("stepped").otherwise("proposed_budget")
     )
+    frame = frame.drop("stepped")
     if not steps.any():
-        return frame.drop("stepped"), summary
-    return retold(frame.drop("stepped"), summary, one.estimates, seed=day.toordinal())
+        return replace(alone, frame=frame)
+    frame, summary = retold(frame, summary, one.estimates, seed=seed)
+    groups = alone.groups
+    if reach.limits.groups is not None:
+        row = {arm: at for at, arm in enumerate(one.estimates.frame["arm_id"])}
+        groups = retold_groups(
+            groups,
+            one.estimates,
+            reach.limits.groups,
+            row=np.array([row.get(arm, -1) for arm in reach.arm_ids], dtype=np.int64),
+            current=reach.limits.current / one.minor_units,
+            proposed=(proposed + steps) / one.minor_units,
+            seed=seed,
+        )
+    return AllocationResult(frame, (summary,), groups)

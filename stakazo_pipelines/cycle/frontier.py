@@ -16,7 +16,8 @@ FRONTIER_COLUMNS = {"total": pl.Float64, "value": pl.Float64, "roas": pl.Float64
 def day_frontier(stakes: Sequence[Stake]) -> pl.DataFrame:
     """From the least to the most that today's bounds on single budgets allow, today's total among them.
 
-    Exact at every row, with `FRONTIER_COLUMNS`; no rows where nothing is free. Caps on accounts do not count here.
+    Exact at every row, with `FRONTIER_COLUMNS`; no rows where nothing is free. Only the bounds of single budgets count
+    here: not those of groups, accounts and platforms, not the caps on moved money, and no target on returns.
     """
     if not stakes:
         return pl.DataFrame(schema=FRONTIER_COLUMNS)

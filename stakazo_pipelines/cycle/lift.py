@@ -13,6 +13,7 @@ from stakazo_pipelines.measurement.incrementality import Lift, Place, incrementa
 from stakazo_pipelines.measurement.maturity import MaturityCurve, maturity_of
 
 ARM_KEYS = ("platform", "account_id", "campaign_id", "arm_id")
+UNSETTLED = "the lift tests together did not settle: factors are rougher than their intervals tell; do two contradict?"
 USED, SET_ASIDE = "used", "set aside"
 MOST_RATIO, LEAST_RATIO = 10.0, -3.0  # of incremental to attributed: beyond, a unit or a window is wrong
 _VALUE_CV = 0.8  # of the value of one conversion, for the noise of what was attributed
@@ -32,12 +33,13 @@ SCHEMA = {
 class Calibration:
     """frame: as `calibrated` makes it. tests: one row a test in the file's order (SCHEMA), with state and reason.
 
-    maturity: the curves that were used.
+    maturity: the curves that were used. settled: as in `incrementality.Factors`.
     """
 
     frame: pl.DataFrame
     tests: pl.DataFrame
     maturity: Mapping[str, MaturityCurve]
+    settled: bool = True
 
     @property
     def set_aside(self) -> pl.DataFrame:
@@ -66,7 +68,7 @@ def calibrate(
     rows = [_row(test, one) for test, one in zip(given.tests, held, strict=True)]
     rows += [{"row": one.row, "state": SET_ASIDE, "reason": f"{one.column}: {one.reason}"} for one in given.aside]
     tests = pl.DataFrame(rows, schema=SCHEMA).sort("row")
-    return Calibration(calibrated(frame, factors, target=target), tests, maturity)
+    return Calibration(calibrated(frame, factors, target=target), tests, maturity, factors.settled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from math import ceil
 
 import polars as pl
 
-from stakazo_pipelines import marts
 from stakazo_pipelines.allocation.allocate import account_reach
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.portfolio import PlatformBounds, PortfolioPlan, Stake, plan_portfolio
@@ -24,6 +23,7 @@ from stakazo_pipelines.cycle.frontier import day_frontier
 from stakazo_pipelines.cycle.pacing import flight_spend, paced_totals
 from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary, portfolio_gain, summarise
 from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.cycle.soundness import sound_days
 from stakazo_pipelines.decisions.candidate import Stop
 from stakazo_pipelines.errors import InputError, LakeError
 from stakazo_pipelines.lake import Lake
@@ -70,7 +70,8 @@ def allocate_day(
         for row in readiness.iter_rows(named=True)
         if not row["ready"]
     }
-    _, arms = marts.arm_days(lake, as_of=day + timedelta(days=1), window_days=policy.measurement.window_days)
+    given = sound_days(lake, day + timedelta(days=1), policy.measurement.window_days)
+    arms = given.arms
     if arms.is_empty():
         raise LakeError(f"no arm runs on {day}: is there an entity snapshot or an import of that day or before?")
     return allocate_portfolio(
@@ -80,7 +81,7 @@ def allocate_day(
         day,
         accounts=accounts,
         ledgers=ledgers,
-        unready=unready,
+        unready={**given.aside, **unready},
         rates=rates,
         sandbox=sandbox,
         held=held,
@@ -152,10 +153,10 @@ def allocate_portfolio(
         reason = f"moving money between accounts is expected to earn {gain.mean:.6g} a day in all, so none moves"
         result = allocated({})
         gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
-    if policy.experiments.share > 0:
-        imported = [one.key for one in inputs if one.key not in accounts]
-        result = with_experiments(result, inputs, policy, day, ledgers=ledgers, left_out=imported)
-        gain = portfolio_gain(estimates, result.frame, worths, seed=day.toordinal())
+    imported = [one.key for one in inputs if one.key not in accounts]
+    stepped = with_experiments(result, inputs, policy, day, ledgers=ledgers, left_out=imported)
+    if stepped is not result:
+        result, gain = stepped, portfolio_gain(estimates, stepped.frame, worths, seed=day.toordinal())
     apart |= {key: own.words for key, own in paced.items()}
     currency = policy.portfolio.reporting_currency
     summary = summarise(result.accounts, plans, worths, apart, currency=currency, gain=gain, reason=reason)

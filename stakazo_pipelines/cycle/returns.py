@@ -12,10 +12,11 @@ import polars as pl
 
 from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.lift import Calibration, calibrate
+from stakazo_pipelines.cycle.soundness import sound, sound_days
 from stakazo_pipelines.errors import LakeError, MeasurementError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lift_tests import load_lift_tests
-from stakazo_pipelines.measurement import curves
+from stakazo_pipelines.measurement.curves import bent_value
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve, learn_maturity
@@ -71,7 +72,7 @@ def calibrated_day(lake: Lake, policy: Policy, day: date) -> Calibration:
     """`estimate_day`, made incremental as far as the lift tests that policy names tell (see `cycle.lift`)."""
 
     def reports(since: date, until: date) -> pl.DataFrame:
-        return marts.arm_days(lake, as_of=until + timedelta(days=1), window_days=(until - since).days + 1)[0]
+        return sound_days(lake, until + timedelta(days=1), (until - since).days + 1).arm_days
 
     maturity = learned_maturity(lake, day)
     return calibrate(
@@ -92,8 +93,14 @@ def estimates_of(
     population: Population | None,
     maturity: Mapping[str, MaturityCurve],
 ) -> tuple[Estimates, Population]:
-    """`estimate_day` from arms and days already read; without a population one is fitted to them (empirical Bayes)."""
+    """`estimate_day` from arms and days already read; without a population one is fitted to them (empirical Bayes).
+
+    Accounts with impossible figures teach nothing (see `soundness`): their arms' state says that there is too little.
+    Raises MeasurementError where a column is missing or is text, or nothing is left to estimate.
+    """
     as_of, window = day + timedelta(days=1), policy.measurement.window_days
+    given = sound(arm_days, arms)
+    arm_days, arms = given.arm_days, given.arms
     population = population or fit_population(arm_days, maturity, as_of=as_of, window_days=window, seed=day.toordinal())
     estimates = estimate(
         arm_days=arm_days,
@@ -119,7 +126,7 @@ def newest_population(lake: Lake, as_of: date) -> Population | None:
 
 def refit_population(lake: Lake, policy: Policy, as_of: date) -> PopulationFit:
     """Sample the population from the days before `as_of`; kept in the lake only when the sampler converged."""
-    arm_days, _ = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
+    arm_days = sound_days(lake, as_of, policy.measurement.window_days).arm_days
     if arm_days.is_empty():
         raise LakeError(f"no report days before {as_of}: materialize the marts first")
     maturity = learned_maturity(lake, as_of - timedelta(days=1))
@@ -138,9 +145,7 @@ def curve_points(estimates: Estimates, *, seed: int) -> pl.DataFrame:
     points = []
     for share in _CURVE_GRID:
         spend = budget * share
-        # The estimates' curve is local to today's budget: further out its elasticity has fallen, though never below 0.
-        bent = np.maximum(elasticity - curves.CURVATURE * np.log(share) / 2, 0.0)
-        values = curves.value(spend, log_value=log_value, elasticity=bent, ref_spend=ref_spend)
+        values = bent_value(spend, log_value=log_value, elasticity=elasticity, ref_spend=ref_spend)
         low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
         points.append(
             frame.select("arm_id", "account_id", "platform", "currency").with_columns(

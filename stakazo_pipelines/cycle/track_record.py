@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.returns import ESTIMATES
+from stakazo_pipelines.cycle.soundness import sound_days
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.calibrated import attributed
 from stakazo_pipelines.measurement.estimate import Estimates
@@ -44,7 +44,7 @@ def matured_scores(lake: Lake, policy: Policy, day: date) -> pl.DataFrame:
 def _scored(lake: Lake, due: list[date]) -> dict[date, pl.DataFrame]:
     until = max(due) + timedelta(days=HORIZON_DAYS)
     span = (until - min(due)).days + NOISE_DAYS + 1
-    reports, _ = marts.arm_days(lake, as_of=until + timedelta(days=1), window_days=span)
+    reports = sound_days(lake, until + timedelta(days=1), span).arm_days
     answer = {}
     for one in due:
         # Reports tell what is attributed, whatever lift tests make of it.

@@ -4,6 +4,7 @@ Files appear by atomic rename and raw ones are never overwritten, so readers nev
 say?" is always answerable.
 """
 
+from stakazo_pipelines.lake.edits import SNAPSHOT_COLUMNS, edits_frame
 from stakazo_pipelines.lake.frames import (
     RAW_ENTITIES_SCHEMA,
     RAW_INSIGHTS_SCHEMA,
@@ -21,10 +22,12 @@ __all__ = [
     "RAW_ENTITIES_SCHEMA",
     "RAW_INSIGHTS_SCHEMA",
     "RAW_QUARANTINE_SCHEMA",
+    "SNAPSHOT_COLUMNS",
     "Lake",
     "RawFile",
     "Reading",
     "Unreadable",
+    "edits_frame",
     "entities_frame",
     "insight_days",
     "insight_rows_frame",

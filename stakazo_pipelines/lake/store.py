@@ -2,7 +2,8 @@
 
 Layout: `raw/<platform>/<dataset>/day=…/<fetched_at>--<account_id>--<digest>.parquet`,
 `assets/<asset>/day=…/data.parquet`, `marts/<model>/date_day=…/data.parquet`. An insights file holds one account, day
-and level whole; no rows means that nothing was delivered. An entities file holds one account's whole snapshot.
+and level whole; no rows means that nothing was delivered. An entities file holds one account's whole snapshot, an
+edits file what was edited since the one before.
 """
 
 import os
@@ -17,6 +18,7 @@ from urllib.parse import quote, unquote
 import polars as pl
 
 from stakazo_pipelines.errors import LakeError
+from stakazo_pipelines.lake.edits import RAW_EDITS_SCHEMA
 from stakazo_pipelines.lake.files import content_digest, sweep_folder, torn_reason, write_frame
 from stakazo_pipelines.lake.frames import RAW_ENTITIES_SCHEMA, RAW_INSIGHTS_SCHEMA, RAW_QUARANTINE_SCHEMA, instant
 
@@ -24,6 +26,7 @@ INSIGHT_DATASETS = ("insights_account", "insights_campaign", "insights_ad_group"
 DATASETS: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(INSIGHT_DATASETS, RAW_INSIGHTS_SCHEMA),
     "entities": RAW_ENTITIES_SCHEMA,
+    "edits": RAW_EDITS_SCHEMA,
     "quarantine": RAW_QUARANTINE_SCHEMA,
 }
 _STAMP = "%Y%m%dT%H%M%SZ"

@@ -12,6 +12,7 @@ from stakazo_pipelines.marts.arms import (
     with_names,
 )
 from stakazo_pipelines.marts.build import build_lock, promote_build, request_days
+from stakazo_pipelines.marts.edits import edits_known, with_edits
 from stakazo_pipelines.marts.tables import MART_MODELS, MART_SCHEMAS, mart_days, read_mart
 from stakazo_pipelines.marts.vintages import maturity_vintages
 
@@ -24,10 +25,12 @@ __all__ = [
     "arm_days",
     "arm_days_of",
     "build_lock",
+    "edits_known",
     "mart_days",
     "maturity_vintages",
     "promote_build",
     "read_mart",
     "request_days",
+    "with_edits",
     "with_names",
 ]

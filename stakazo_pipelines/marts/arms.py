@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.marts.edits import edits_known, with_edits
 from stakazo_pipelines.marts.tables import read_mart
 from stakazo_pipelines.platforms.port import BudgetPeriod
 from stakazo_pipelines.vocabulary import EntityStatus, Level
@@ -47,15 +48,17 @@ def arm_days(lake: Lake, as_of: date, window_days: int) -> tuple[pl.DataFrame, p
     """(arm_days, arms) in ARM_DAYS_SCHEMA and ARMS_SCHEMA, of the `window_days` report days before `as_of`.
 
     arm_days has every arm-day with delivery, paused arms included (they inform the population); arms has those that
-    run now. Lifetime budgets are no daily budgets, so their holders are in arm_days only. Days whose conversions were
-    not reported at all (an export without that column) are left out: missing is not zero. Raises LakeError.
+    run now, with `changed_on` (see `edits.with_edits`). Lifetime budgets are no daily budgets, so their holders are in
+    arm_days only. Days whose conversions were not reported at all (an export without that column) are left out: missing
+    is not zero. Raises LakeError.
     """
     since, until = as_of - timedelta(days=window_days), as_of - timedelta(days=1)
-    return arm_days_of(
+    days, arms = arm_days_of(
         read_mart(lake, "ad_reporting__ad_group_report", since, until),
         read_mart(lake, "ad_reporting__campaign_report", since, until),
         lake.entities(as_of=as_of).whole(),
     )
+    return days, with_edits(arms, edits_known(lake, as_of, window_days))
 
 
 def arm_days_of(
@@ -146,7 +149,9 @@ def _imported_days(rows: pl.DataFrame) -> pl.DataFrame:
     campaign_of = main.unique(keys, keep="first").select(*keys, main_campaign="campaign_id")
     return (
         rows.join(campaign_of, on=keys)
-        .group_by(*keys, "main_campaign", "currency", "date_day")
+        # A row that stands twice is no second campaign: it stays apart, and is found to stand twice.
+        .with_columns(copy=pl.int_range(pl.len()).over(*keys, "campaign_id", "date_day"))
+        .group_by(*keys, "main_campaign", "currency", "date_day", "copy")
         .agg(
             pl.col("age_days").max(),
             pl.col("attribution_window").drop_nulls().first(),

@@ -1,6 +1,7 @@
 """What the marts look like and how they are read. The same columns as dbt/models/marts, checked on every promotion."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lake.files import torn_reason
 from stakazo_pipelines.lake.frames import INSTANT, MONEY
 
+_NAMED = 3  # files of which an error tells
 _RATIOS = ("cpm", "cpc", "link_cpc", "ctr", "link_ctr", "cvr", "cpa", "roas", "aov", "frequency")
 
 
@@ -65,6 +67,10 @@ MART_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "ad_reporting__portfolio_report": _PORTFOLIO,
 }
 MART_MODELS = tuple(MART_SCHEMAS)
+# Without these a day says nothing; any other column may have been added after the day was built.
+_KEYS = ("date_day", "platform", "account_id", "campaign_id", "ad_group_id", "ad_id", "currency")
+_NEEDED = frozenset((*_KEYS, "impressions", "spend", "conversions", "conversions_value"))
+_DAY_NAME = re.compile(r"date_day=(\d{4}-\d{2}-\d{2})")
 
 
 def mart_schema(model: str) -> Mapping[str, Any]:
@@ -88,8 +94,8 @@ def mart_days(lake: Lake, model: str, *, since: date = date.min, until: date = d
 def read_mart(lake: Lake, model: str, since: date, until: date) -> pl.DataFrame:
     """Rows of `since`..`until` inclusive, ordered by day; no rows when none was built.
 
-    Columns that a day's file does not have, built before they were added, are null.
-    Raises LakeError naming the file when one cannot be read.
+    Columns that a day's file does not have, built before they were added, are null. Raises LakeError naming the file
+    when one cannot be read, lacks another column, or holds a column of another type.
     """
     schema = dict(mart_schema(model))
     paths = [path for _, path in _day_files(lake, model, since, until)]
@@ -99,11 +105,39 @@ def read_mart(lake: Lake, model: str, since: date, until: date) -> pl.DataFrame:
         scan = pl.scan_parquet(
             paths, schema=schema, hive_partitioning=False, missing_columns="insert", extra_columns="ignore"
         )
-        return scan.collect()
+        rows = scan.collect()
     except (pl.exceptions.PolarsError, OSError) as error:
-        torn = [f"{path}: {reason}" for path in paths if (reason := torn_reason(path))]
-        detail = "; ".join(torn) or str(error).splitlines()[0]
+        detail = _wrong(paths, schema) or str(error).splitlines()[0]
         raise LakeError(f"{model}: {detail}; build those days again") from error
+    # Files are opened one by one only where a column may be missing.
+    if any(rows[name].null_count() for name in _NEEDED & schema.keys()) and (wrong := _wrong(paths, schema)):
+        raise LakeError(f"{model}: {wrong}; build those days again")
+    return rows
+
+
+def _wrong(paths: Sequence[Path], schema: Mapping[str, Any]) -> str:
+    """What is wrong with which files; '' where every one has the mart's columns."""
+    found = []
+    for path in paths:
+        if reason := torn_reason(path):
+            found.append(f"{path}: {reason}")
+            continue
+        try:
+            own = pl.read_parquet_schema(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            found.append(f"{path}: {str(error).splitlines()[0]}")
+            continue
+        lacking = [name for name in schema if name not in own and name in _NEEDED]
+        other = [
+            f"{name} as {own[name]}, not {schema[name]}"
+            for name in schema
+            if own.get(name, schema[name]) != schema[name]
+        ]
+        if lacking:
+            found.append(f"{path}: lacks {', '.join(lacking)}")
+        elif other:
+            found.append(f"{path}: holds {', '.join(other)}")
+    return "; ".join(found[:_NAMED])
 
 
 def _day_files(lake: Lake, model: str, since: date, until: date) -> list[tuple[date, Path]]:
@@ -112,7 +146,7 @@ def _day_files(lake: Lake, model: str, since: date, until: date) -> list[tuple[d
         return []
     days = []
     for entry in folder.iterdir():
-        key, _, value = entry.name.partition("=")
-        if key == "date_day" and since <= date.fromisoformat(value) <= until:
-            days.append((date.fromisoformat(value), entry / "data.parquet"))
+        name = _DAY_NAME.fullmatch(entry.name)
+        if name and since <= (day := date.fromisoformat(name[1])) <= until:
+            days.append((day, entry / "data.parquet"))
     return sorted((day, path) for day, path in days if path.is_file())

@@ -23,6 +23,16 @@ def value(spend: Array, *, log_value: Array, elasticity: Array, ref_spend: Array
     return np.asarray(np.exp(log_value) * ratio**elasticity, dtype=np.float64)
 
 
+def bent_value(spend: Array, *, log_value: Array, elasticity: Array, ref_spend: Array) -> Array:
+    """`value` along a curve whose elasticity is that at `ref_spend` and falls by CURVATURE per log of spend from there.
+
+    It never falls below 0. Arrays broadcast: posterior draws x arms, say.
+    """
+    ratio = np.log(np.where(spend > 0, spend, ref_spend) / ref_spend)
+    bent = np.maximum(elasticity - CURVATURE * ratio / 2.0, 0.0)
+    return np.asarray(np.where(spend > 0, np.exp(log_value + bent * ratio), 0.0), dtype=np.float64)
+
+
 def marginal(spend: Array, *, log_value: Array, elasticity: Array, ref_spend: Array) -> Array:
     """Value that the next unit of money per day earns (marginal ROAS); infinite at zero spend."""
     ratio = np.maximum(np.asarray(spend, dtype=np.float64), 0.0) / ref_spend

@@ -33,6 +33,7 @@ _SWEEPS = 60
 _DAMPING = 0.7
 _SETTLED = 1e-6
 _LEAST_PRECISION = 1e-6
+_COUNTS = 1e-3  # weight of a heterogeneity between tests; with less its fit does not show
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Lift:
 class Factors:
     """Per arm, the normal posterior of its log factor, and in `tests` how many cover it.
 
+    settled: the approximation converged; where it did not, the figures are of its last sweep and rougher than told.
     told: the tests say enough. It holds for all arms or none, so that like is compared with like: of an arm far from
     every test the factor is uncertain, yet what was found elsewhere lowers it too, and no money flees to the untested.
     """
@@ -60,6 +62,7 @@ class Factors:
     variance: Array
     tests: IntArray
     told: bool
+    settled: bool = True
 
 
 def incremental_factors(paths: Sequence[Place], lifts: Sequence[Lift]) -> Factors:
@@ -94,7 +97,8 @@ def incremental_factors(paths: Sequence[Place], lifts: Sequence[Lift]) -> Factor
     square = sum((w * (fit[1] + fit[0] ** 2) for w, fit in zip(weight, fits, strict=True)), np.zeros(count))
     variance = np.maximum(square - mean**2, 0.0)
     told = bool(variance.min() <= (1.0 - TOLD_SHARE) * prior)
-    return Factors(mean, variance, covering.sum(axis=1).astype(np.int64), told)
+    settled = all(fit[3] for w, fit in zip(weight, fits, strict=True) if w > _COUNTS)
+    return Factors(mean, variance, covering.sum(axis=1).astype(np.int64), told, settled)
 
 
 def _log_prior(tau: Array) -> Array:
@@ -138,8 +142,11 @@ def _fit(
     *,
     prior_mean: float,
     prior: float,
-) -> tuple[Array, Array, float]:
-    """Mean and variance of every arm's log factor, and the log evidence, with variances `apart` of single tests."""
+) -> tuple[Array, Array, float, bool]:
+    """Mean and variance of every arm's log factor, the log evidence, and whether the sites settled.
+
+    apart: variances of single tests.
+    """
     tests = len(ratio)
     covariance = np.where(np.eye(tests, dtype=np.bool_), own, between) + np.diag(apart)
     centre = -(own + apart) / 2
@@ -161,7 +168,7 @@ def _fit(
         log_norm = top[:, 0] + np.log(mass * step) + 0.5 * np.log(rest / (2 * np.pi))
         new = np.maximum(1.0 / scatter - rest, _LEAST_PRECISION)
         new_weighted = found * (rest + new) - rest_mean * rest
-        moved = float(np.max(np.abs(new - precision) / (1.0 + precision)))
+        moved = float(np.max(np.abs(new - precision) / (1.0 + precision)))  # infinite or undefined never settles
         precision = precision + _DAMPING * (new - precision)
         weighted = weighted + _DAMPING * (new_weighted - weighted)
         if moved < _SETTLED:
@@ -177,7 +184,7 @@ def _fit(
     gap = weighted / precision - rest_mean
     spread = noise + 1.0 / rest
     evidence += float(np.sum(log_norm + 0.5 * np.log(spread) + 0.5 * gap**2 / spread))
-    return arm_mean, np.clip(arm_variance, 1e-9, prior), evidence
+    return arm_mean, np.clip(arm_variance, 1e-9, prior), evidence, moved < _SETTLED
 
 
 def _moments(covariance: Array, centre: Array, precision: Array, weighted: Array) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Where an arm's level jumped (a new creative, another bid or audience), or its whole account's (a site that broke).
 
 What came before then counts less. Each day of each arm, or account, is a candidate, judged by the conversions of the
-weeks on either side: the odds of a jump there are its hazard times a Bayes factor, log rates compared as normals
+weeks on either side: the odds of a jump there are those of its hazard times a Bayes factor, log rates compared as normals
 (Poisson counts, the level's drift, an account's shocks, a normal jump).
 """
 
@@ -69,10 +69,10 @@ def jump_chances(
     variance = variance + shock_sd**2 * sum(np.minimum(lasting / np.maximum(span, 1.0), 1.0) for span in spans)
     wide = variance + jump_sd**2
     log_factor = 0.5 * (np.log(variance / wide) + change**2 * (1.0 / variance - 1.0 / wide))
-    odds = np.where(both, hazard / (1.0 - np.asarray(hazard)) * np.exp(np.minimum(log_factor, 50.0)), 0.0)
-    # Of candidates whose sides overlap at most one is told. Those that say nothing (a factor of 1: odds of
-    # hazard / (1 - hazard)) hardly compete, save on days of known edits, whose hazard is not small.
-    rivals = np.where(both, np.maximum(odds - hazard, 0.0), 0.0)
+    before_looking = np.asarray(hazard) / (1.0 - np.asarray(hazard))
+    odds = np.where(both, before_looking * np.exp(np.minimum(log_factor, 50.0)), 0.0)
+    # Of candidates whose sides overlap at most one is told; those that say nothing (a factor of 1) do not compete.
+    rivals = np.where(both, np.maximum(odds - before_looking, 0.0), 0.0)
     before, after = _sides(rivals, SIDE_DAYS)
     chance = odds / (1.0 + np.maximum(before + after, odds))
     # Only clear jumps are told: what is not clear is in the drift, and would widen every arm's interval a second time.

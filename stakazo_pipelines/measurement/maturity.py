@@ -15,7 +15,7 @@ from stakazo_pipelines.measurement.arrays import TAIL_90, Array, IntArray
 from stakazo_pipelines.measurement.delays import Delay, Node, default_delay, fit_delays, rates_of
 from stakazo_pipelines.measurement.late_value import value_powers
 from stakazo_pipelines.measurement.triangles import MATURE_AGE as MATURE_AGE
-from stakazo_pipelines.measurement.triangles import Cells, Group, triangle_cells
+from stakazo_pipelines.measurement.triangles import Group, triangle_cells
 
 # Share of eventual conversions reported by the end of an age in days, as advertisers commonly see it on 7-day click
 # attribution with restatements up to four weeks; interpolated linearly in log(1 + age).
@@ -132,6 +132,7 @@ def learn_maturity(vintages: pl.DataFrame) -> dict[str, MaturityCurve]:
     cells = triangle_cells(vintages)
     nodes: list[Node] = []
     place: dict[Group, int] = {}
+    conversions: dict[Group, float] = {}
     for group, own in cells.items():
         parent: int | None = None
         for path in _paths(group):
@@ -139,12 +140,13 @@ def learn_maturity(vintages: pl.DataFrame) -> dict[str, MaturityCurve]:
                 place[path] = len(nodes)
                 nodes.append(Node(parent, _level(path)))
             parent = place[path]
+            conversions[path] = conversions.get(path, 0.0) + own.conversions
         if parent is not None:
             nodes[parent] = Node(nodes[parent].parent, nodes[parent].level, own)
     delays = fit_delays(nodes, rates_of(np.asarray(DEFAULT_MATURITY.shares)))
     powers = value_powers(vintages)
     return {
-        group_name(*path): _curve(delays[at], _conversions(path, cells), powers.get(path[0], (1.0, 0.0))[0])
+        group_name(*path): _curve(delays[at], conversions[path], powers.get(path[0], (1.0, 0.0))[0])
         for path, at in place.items()
     }
 
@@ -161,7 +163,3 @@ def _paths(group: Group) -> list[Group]:
 
 def _level(path: Group) -> int:
     return max((at for at, part in enumerate(path) if part), default=0)
-
-
-def _conversions(path: Group, cells: Mapping[Group, Cells]) -> float:
-    return sum(own.conversions for group, own in cells.items() if path in _paths(group))

@@ -1,6 +1,6 @@
 """From long frames to dense, scale-free arrays: what the filter reads, and the references that undo the scaling."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import inf
@@ -16,7 +16,8 @@ from stakazo_pipelines.measurement.maturity import MATURE_AGE, MaturityCurve, ma
 from stakazo_pipelines.measurement.pooling import Tree
 
 ARM_COLUMNS = ("arm_id", "account_id", "campaign_id", "platform", "objective", "currency")
-DAY_COLUMNS = (*ARM_COLUMNS, "date_day", "spend", "conversions", "conversions_value", "age_days")
+AMOUNTS = ("spend", "conversions", "conversions_value")
+DAY_COLUMNS = (*ARM_COLUMNS, "date_day", *AMOUNTS, "age_days")
 REFERENCE_HALF_LIFE = 14.0  # days: the reference spend is the arm's recent one
 MAX_LOG_RATIO = 5.0
 LEAST_CONVERSIONS = 1e-6  # fewer than this in a whole sum are none
@@ -38,11 +39,28 @@ class Panel:
     days: int
 
 
+def check_columns(
+    frame: pl.DataFrame,
+    *,
+    table: str = "arm_days",
+    needed: Sequence[str] = DAY_COLUMNS,
+    amounts: Sequence[str] = (*AMOUNTS, "age_days"),
+) -> None:
+    """Raise MeasurementError naming the table and the columns where one is missing, or amounts are no numbers."""
+    if missing := [name for name in needed if name not in frame.columns]:
+        raise MeasurementError(f"{table} lacks {', '.join(missing)}; give one column for each of {', '.join(needed)}")
+    for name in amounts:
+        kind = frame.schema[name]
+        if not kind.is_numeric() and kind != pl.Null:
+            raise MeasurementError(f"{table}.{name} holds {kind}, not numbers; read it as a number or leave it empty")
+    if "date_day" in needed and frame.schema["date_day"] not in (pl.Date, pl.Null):
+        raise MeasurementError(f"{table}.date_day holds {frame.schema['date_day']}, not days; read it as a date")
+
+
 def check_days(arm_days: pl.DataFrame) -> None:
-    """Refuse what no model should see: missing columns, negative or infinite numbers, a day twice."""
-    if missing := [name for name in DAY_COLUMNS if name not in arm_days.columns]:
-        raise MeasurementError(f"arm_days lacks {', '.join(missing)}")
-    for name in ("spend", "conversions", "conversions_value"):
+    """Refuse what no model should see: missing columns, text, negative or infinite numbers, a day twice."""
+    check_columns(arm_days)
+    for name in AMOUNTS:
         column = arm_days[name].cast(pl.Float64)
         if bool((column.is_nan() | column.is_infinite() | (column < 0)).any()):
             raise MeasurementError(f"arm_days.{name} holds a negative, infinite or undefined number")

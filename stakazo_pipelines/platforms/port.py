@@ -48,7 +48,9 @@ class Entity:
 
     `parent_id` is the entity one level up (account id for campaigns and creatives). `budget` is None where the level
     holds none (an ad group under a campaign budget, every ad). `delivery` is the platform's own word for what delivery
-    makes of the status (Meta: effective_status). `native` keeps the payload as it came, for audit and new fields.
+    makes of the status (Meta: effective_status). `settings` is a digest of what an edit changes besides status, budget
+    and creative (bid, audience, placements, …), "" where that is not known. `native` keeps the payload as it came, for
+    audit and new fields.
     """
 
     level: Level
@@ -65,6 +67,7 @@ class Entity:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     creative_id: str | None = None
+    settings: str = ""
     in_learning: bool = False
     native: Mapping[str, object] = field(default_factory=dict)
 

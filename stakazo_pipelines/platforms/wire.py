@@ -3,8 +3,9 @@
 Numbers arrive as strings, sometimes as real numbers; both are read. Every failure names the field and the reason.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
@@ -34,6 +35,22 @@ def trusted(parse: Callable[[], T], what: str, platform: str) -> T:
     except WireError as error:
         unreadable = MalformedError(f"{what}: {error.field}: {error.reason}", platform)
     raise unreadable
+
+
+def settings_digest(row: Mapping[str, object], fields: Sequence[str]) -> str:
+    """What these fields hold, in 16 letters; "" where none is there. In which order lists come makes no difference."""
+    held = {field: _ordered(row[field]) for field in fields if row.get(field) not in (None, "", [], {})}
+    return hashlib.sha256(json.dumps(held, sort_keys=True, default=str).encode()).hexdigest()[:16] if held else ""
+
+
+def _ordered(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _ordered(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return sorted(
+            (_ordered(part) for part in value), key=lambda part: json.dumps(part, sort_keys=True, default=str)
+        )
+    return value
 
 
 def ident(row: Mapping[str, object], field: str) -> str:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stakazo_pipelines.measurement import curves
 from stakazo_pipelines.scoring.rules import Floats
 
 
@@ -18,17 +17,6 @@ class Noise:
     dispersion: float
     value_cv: float
     unit_value: Floats
-
-
-def expected_value(log_value: Floats, elasticity: Floats, *, ref_spend: Floats, spend: Floats) -> Floats:
-    """Draws x arms of the expected value at `spend` a day, along each draw's curve; 0 at zero spend.
-
-    log_value, elasticity: posterior draws x arms, at `ref_spend`. As elsewhere the curve bends: elasticity falls by
-    `curves.CURVATURE` per log of spend, and never below 0.
-    """
-    ratio = np.log(np.where(spend > 0, spend, ref_spend) / ref_spend)
-    bent = np.maximum(elasticity - curves.CURVATURE * ratio / 2.0, 0.0)
-    return np.asarray(np.where(spend > 0, np.exp(log_value + bent * ratio), 0.0), dtype=np.float64)
 
 
 def with_noise(expected: Floats, days: Floats, noise: Noise, rng: np.random.Generator) -> Floats:

@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtrit
 
+from stakazo_pipelines.measurement.curves import bent_value
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.maturity import MATURE_AGE
 from stakazo_pipelines.measurement.posterior import HORIZON_DAYS
 from stakazo_pipelines.scoring.noise import learn_noise
-from stakazo_pipelines.scoring.predictive import expected_value, with_noise
+from stakazo_pipelines.scoring.predictive import with_noise
 from stakazo_pipelines.scoring.rules import covered, crps, ranks
 from stakazo_pipelines.vocabulary import ArmState
 
@@ -71,7 +72,7 @@ def score_intervals(estimates: Estimates, reports: pl.DataFrame, *, day: date, s
     expected = np.zeros((DRAWS, len(rows)))
     for offset in range(1, HORIZON_DAYS + 1):
         column = rows[f"spend_{offset}"].to_numpy()
-        expected += expected_value(log_value, elasticity, ref_spend=ref_spend, spend=column)
+        expected += bent_value(column, log_value=log_value, elasticity=elasticity, ref_spend=ref_spend)
     earlier = reports.filter(pl.col("date_day").is_between(day - timedelta(days=NOISE_DAYS), day))
     noise = learn_noise(earlier, rows)
     delivered = rows["delivered_days"].to_numpy()

@@ -147,3 +147,19 @@ def test_reports_that_stay_stale_leave_the_budgets_of_their_accounts_alone(tiny,
     kept = run.allocated.frame.filter(run.allocated.frame["platform"] == "linkedin")
     assert (kept["proposed_budget"] == kept["current_budget"]).all()
     assert not run.unpublished
+
+
+def test_budgets_that_we_move_are_no_edits_and_what_somebody_else_does_is(tiny, first_day):
+    tiny.day(population=first_day.population)
+    tiny.advance()
+    moved = tiny.day(population=first_day.population)
+    assert ActionStatus.VERIFIED in moved.statuses
+    tiny.advance()
+    groups = {group.account_id: group for group in tiny.world.ad_groups.values() if group.status == "ACTIVE"}
+    for group in groups.values():
+        tiny.kernel.update("ad_group", group.id, targeting={"geo_locations": {"countries": ["FR"]}}, bid_amount=250)
+    run = tiny.day(population=first_day.population)
+    told = tiny.lake.vintages("edits").whole()
+    assert set(told["ad_group_id"]) == {group.id for group in groups.values()}
+    assert set(told["fetched_at"]) == {tiny.world.now}
+    assert run.estimates.frame.height == moved.estimates.frame.height

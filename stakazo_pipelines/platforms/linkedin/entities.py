@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from stakazo_pipelines.platforms.linkedin import money, urns
-from stakazo_pipelines.platforms.linkedin.fields import RESOURCES, STATUS_FROM_WIRE, TELLING_STATES
+from stakazo_pipelines.platforms.linkedin.fields import RESOURCES, SETTINGS, STATUS_FROM_WIRE, TELLING_STATES
 from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, EntitiesResult, Entity
 from stakazo_pipelines.platforms.rows import collect_entities
-from stakazo_pipelines.platforms.wire import WireError, count, text
+from stakazo_pipelines.platforms.wire import WireError, count, settings_digest, text
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 Row = Mapping[str, object]
@@ -37,6 +37,7 @@ def parse_entity(row: Row, level: Level, account: Account) -> Entity:
         created_at=_stamp(row, "created", "createdAt"),
         updated_at=_stamp(row, "lastModified", "lastModifiedAt"),
         creative_id=_content_id(row) if level is Level.AD else None,
+        settings=settings_digest(row, SETTINGS.get(level, ())),
         native=row,
     )
 

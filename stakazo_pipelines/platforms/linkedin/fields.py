@@ -57,6 +57,14 @@ LISTED_STATES: Mapping[Level, list[str]] = {
     Level.AD: _KEPT,
 }
 
+# What an edit changes besides status, budget and content.
+SETTINGS: Mapping[Level, tuple[str, ...]] = {
+    Level.AD_GROUP: (
+        "costType", "unitCost", "optimizationTargetType", "objectiveType", "targetingCriteria", "targeting", "locale",
+        "audienceExpansionEnabled", "offsiteDeliveryEnabled", "creativeSelection", "pacingStrategy", "format",
+    ),
+}  # fmt: skip
+
 # Pivots of each level, narrow to wide: the parents come along with every row.
 PIVOTS: Mapping[Level, tuple[str, ...]] = {
     Level.ACCOUNT: ("ACCOUNT",),

@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Mapping
 
 from stakazo_pipelines.errors import RejectedError
-from stakazo_pipelines.platforms.meta.fields import ACCOUNT_STATUS, NATIVE_TYPES, STATUS_FROM_WIRE
+from stakazo_pipelines.platforms.meta.fields import ACCOUNT_STATUS, NATIVE_TYPES, SETTINGS, STATUS_FROM_WIRE
 from stakazo_pipelines.platforms.meta.money import from_wire, minor_units
 from stakazo_pipelines.platforms.port import Account, Budget, BudgetPeriod, EntitiesResult, Entity
 from stakazo_pipelines.platforms.rows import collect_entities
-from stakazo_pipelines.platforms.wire import WireError, count, ident, instant, optional_count, text, zone_problem
+from stakazo_pipelines.platforms.wire import (
+    WireError,
+    count,
+    ident,
+    instant,
+    optional_count,
+    settings_digest,
+    text,
+    zone_problem,
+)
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 _PARENT_FIELD = {Level.AD_GROUP: "campaign_id", Level.AD: "adset_id"}
@@ -59,6 +68,7 @@ def parse_entity(row: Mapping[str, object], level: Level, account: Account) -> E
         created_at=instant(row, "created_time"),
         updated_at=instant(row, "updated_time"),
         creative_id=_creative_id(row) if level is Level.AD else None,
+        settings=settings_digest(row, SETTINGS.get(level, ())),
         in_learning=_in_learning(row),
         native=row,
     )

@@ -33,6 +33,14 @@ ENTITY_FIELDS: Mapping[Level, str] = {
     Level.CREATIVE: "id,account_id,name,status,title,body,object_type,call_to_action_type,image_hash,video_id,"
     "thumbnail_url,effective_object_story_id,object_story_spec,asset_feed_spec",
 }
+# What an edit changes besides status, budget and creative.
+SETTINGS: Mapping[Level, tuple[str, ...]] = {
+    Level.CAMPAIGN: ("bid_strategy", "objective"),
+    Level.AD_GROUP: (
+        *("bid_strategy", "bid_amount", "optimization_goal", "billing_event", "attribution_spec", "promoted_object"),
+        "targeting",
+    ),
+}
 # Archived objects are listed only when asked for by effective status; deleted ones are never listed.
 _CAMPAIGN_STATES = ["ACTIVE", "PAUSED", "ARCHIVED", "IN_PROCESS", "WITH_ISSUES"]
 _AD_GROUP_STATES = [*_CAMPAIGN_STATES, "CAMPAIGN_PAUSED"]

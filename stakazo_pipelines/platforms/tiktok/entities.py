@@ -18,7 +18,7 @@ from stakazo_pipelines.platforms.tiktok.fields import (
     STATUS_FROM_WIRE,
 )
 from stakazo_pipelines.platforms.tiktok.money import floors, from_wire, minor_units
-from stakazo_pipelines.platforms.wire import WireError, ident, text, zone_problem
+from stakazo_pipelines.platforms.wire import WireError, ident, settings_digest, text, zone_problem
 from stakazo_pipelines.vocabulary import EntityStatus, Level
 
 # What makes up the content of an ad, besides the media itself; a new ad of the same creative takes it over.
@@ -27,6 +27,19 @@ CONTENT_FIELDS = (
     "music_id", "ad_text", "call_to_action", "call_to_action_id", "landing_page_url", "page_id", "deeplink",
     "deeplink_type", "utm_params", "tracking_pixel_id",
 )  # fmt: skip
+
+# What an edit changes besides status, budget and the media.
+_SETTINGS: Mapping[Level, tuple[str, ...]] = {
+    Level.CAMPAIGN: ("objective_type", "bid_type", "roas_bid", "budget_optimize_on"),
+    Level.AD_GROUP: (
+        "optimization_goal", "optimization_event", "billing_event", "bid_type", "bid_price", "conversion_bid_price",
+        "deep_bid_type", "deep_cpa_bid", "roas_bid", "pacing", "pixel_id", "promotion_type", "placement_type",
+        "placements", "location_ids", "age_groups", "gender", "languages", "audience_ids", "excluded_audience_ids",
+        "interest_category_ids", "interest_keyword_ids", "actions", "operating_systems", "device_model_ids",
+        "network_types", "spending_power", "household_income", "smart_audience_enabled", "dayparting",
+    ),
+    Level.AD: CONTENT_FIELDS,
+}  # fmt: skip
 
 
 def parse_account(row: Mapping[str, object]) -> Account:
@@ -78,6 +91,7 @@ def parse_entity(row: Mapping[str, object], level: Level, account: Account) -> E
         created_at=utc(row, "create_time"),
         updated_at=utc(row, "modify_time"),
         creative_id=content_id(row) or None if level is Level.AD else None,
+        settings=settings_digest(row, _SETTINGS.get(level, ())),
         native=row,
     )
 

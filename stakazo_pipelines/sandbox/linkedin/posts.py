@@ -53,6 +53,17 @@ class Posts:
 
     def create(self, call: Call, document: Document, account: Account | None = None) -> tuple[str, bool]:
         """The new post's number and whether it is a video. `account` is whose it is when the body does not say."""
+        fields = self.checked(document, account)
+        video = fields["kind"] == "video"
+        fate = write_fate(call.draw, update=False)
+        if fate.refused:
+            raise refused()
+        if fate.lost:
+            return unmade_id(self._directory.kernel), video
+        return self._directory.kernel.create("creative", **fields).id, video
+
+    def checked(self, document: Document, account: Account | None = None) -> dict[str, Any]:
+        """The world's fields of a new post. Raises LinkedInError."""
         checks = Checks(document, None)
         checks.known(_WRITABLE, _READ_ONLY)
         checks.required("author", "visibility", "distribution", "lifecycleState")
@@ -65,11 +76,6 @@ class Posts:
         checks.raise_any()
         owner = self._owner(document, account)
         video = asset is not None and asset.kind == "video"
-        fate = write_fate(call.draw, update=False)
-        if fate.refused:
-            raise refused()
-        if fate.lost:
-            return unmade_id(self._directory.kernel), video
         context = record(document.get("adContext"))
         fields: dict[str, Any] = {
             "account_id": owner.id,
@@ -83,7 +89,7 @@ class Posts:
         }
         if asset is not None:
             fields["video_id" if video else "image_hash"] = asset.id
-        return self._directory.kernel.create("creative", **fields).id, video
+        return fields
 
     def _content(self, checks: Checks) -> tuple[Asset | None, str, str]:
         """The uploaded asset, the title and the link of a post's content."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stakazo_pipelines.allocation.account_plan import plan_account
+from stakazo_pipelines.allocation.account_plan import Trial, plan_account
 from stakazo_pipelines.allocation.arm_groups import arm_groups
 from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.posterior import ExpectedCurve
@@ -51,7 +51,7 @@ def account(seed, *, grouped=True, n=None):
     return limits, curve, rng
 
 
-def plan(limits, curve, *, asked=None, min_change=0.0, targets=None):
+def plan(limits, curve, *, asked=None, min_change=0.0, targets=None, trial=None):
     now = int(limits.current.sum())
     return plan_account(
         arm_ids=[f"a{i}" for i in range(len(limits.current))],
@@ -61,6 +61,7 @@ def plan(limits, curve, *, asked=None, min_change=0.0, targets=None):
         most=now * 3,
         min_change=min_change,
         targets=targets,
+        trial=trial,
     )
 
 
@@ -189,3 +190,20 @@ def test_groups_that_overlap_are_refused_by_name():
     named = {"one": GroupPolicy(entities=("a0",)), "two": GroupPolicy(entities=("a0", "a1"))}
     with pytest.raises(AllocationError, match="a0 lies in group one and in group two"):
         arm_groups(named, ["a0", "a1"], ["", ""])
+
+
+@settings(max_examples=10)
+@given(seed=seeds, share=st.sampled_from([0.001, 0.02, 1.0]), least=st.sampled_from([0.0, 0.02]))
+@example(seed=5494, share=0.001, least=0.02)  # the cap and the smallest change together would cost all that is gained
+def test_what_exploring_costs_is_told_of_the_budgets_that_are_given(seed, share, least):
+    """After whole coins, and after the cap on moved money was drawn in for them."""
+    limits, curve, rng = account(seed)
+    drawn = ExpectedCurve(curve.scale * np.exp(rng.normal(0, 0.5, len(limits.current))), curve.elasticity)
+    greedy = plan(limits, curve, min_change=least)
+    tried = plan(limits, curve, min_change=least, trial=Trial(drawn, share))
+    check(limits, tried.proposed)
+    best = value(limits, curve, greedy.proposed)
+    given_up = best - value(limits, curve, tried.proposed)
+    assert tried.cost == pytest.approx(max(given_up, 0.0), abs=1e-9 * best)
+    assert tried.cost <= share * best * (1 + 1e-9)
+    assert greedy.cost == 0

@@ -1,5 +1,6 @@
 """Lift tests against the reports: which are used, what they do to the estimates, and that it can be undone."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -161,6 +162,12 @@ def test_the_asset_shows_the_tests_and_warns_of_those_it_does_not_use(estimates,
     (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "lift_tests_usable"]
     assert not check.passed
     assert check.severity is AssetCheckSeverity.WARN
+    unsettled = replace(run(estimates, reports, lift({"account_id": "1"})), settled=False)
+    monkeypatch.setattr(measurement, "calibrated_day", lambda *_: unsettled)
+    again = materialize([measurement.roas_estimates], partition_key=str(DAY), resources=resources)
+    (check,) = [one for one in again.get_asset_check_evaluations() if one.check_name == "lift_tests_usable"]
+    assert not check.passed
+    assert "did not settle" in check.description
     published = Lake(tmp_path / "lake").read_asset("roas_estimates", DAY)
     assert published["basis"].unique().to_list() == ["incremental"]
     assert Estimates.from_frame(published).frame["roas"].equals(found.frame["roas"])

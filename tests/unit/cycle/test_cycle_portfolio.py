@@ -20,7 +20,7 @@ from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.operations import open_operations
 from stakazo_pipelines.platforms.port import Account
-from stakazo_pipelines.policy import AccountPolicy, ExperimentPolicy, Policy, PortfolioPolicy
+from stakazo_pipelines.policy import AccountPolicy, ExperimentPolicy, GroupPolicy, Policy, PortfolioPolicy
 from stakazo_pipelines.vocabulary import Autonomy, EntityStatus
 
 DAY = date(2026, 6, 29)
@@ -204,6 +204,9 @@ def alike(estimates):
     return Estimates(estimates.frame.with_columns(*same, state=pl.lit("ok")))
 
 
+DRAWS = [ExperimentPolicy(share=1.0, size=0.05, block_days=days) for days in range(1, 6)]
+
+
 def experimenting() -> Policy:
     return Policy(experiments=ExperimentPolicy(share=1.0, size=0.05, block_days=1))
 
@@ -221,6 +224,23 @@ def test_random_steps_leave_every_total_and_step_cap_as_decided(allocate, alike)
     assert {account: one.moved for account, one in summary.items()} == pytest.approx(dict(moved.rows()))
     gains = dict(frame.group_by("account_id").agg(pl.col("expected_gain").sum()).iter_rows())
     assert {account: one.expected_gain for account, one in summary.items()} == pytest.approx(gains)
+
+
+def test_groups_are_told_with_the_gains_of_the_stepped_budgets(allocate, alike):
+    """One group of two ad groups, another around it and the third."""
+    inner = GroupPolicy(entities=("1-g0", "1-g1"), within="all")
+    groups = {"two": inner, "all": GroupPolicy(entities=("1-g2",))}
+    policy = experimenting().model_copy(update={"accounts": {"meta/1": AccountPolicy(groups=groups)}})
+    steps = [allocate(policy.model_copy(update={"experiments": one}), estimates=alike) for one in DRAWS]
+    assert any((result.frame.filter(pl.col("account_id") == "1")["experiment"] != 0).any() for result in steps)
+    for result in steps:
+        told = {row["group"]: row for row in result.groups.iter_rows(named=True)}
+        own = result.frame.filter(pl.col("account_id") == "1")
+        for name, arms in (("two", {"1-g0", "1-g1"}), ("all", set(own["arm_id"]))):
+            mine = own.filter(pl.col("arm_id").is_in(list(arms)))
+            assert told[name]["expected_gain"] == pytest.approx(mine["expected_gain"].sum())
+            assert told[name]["proposed_total"] == pytest.approx(mine["proposed_budget"].sum())
+            assert told[name]["current_total"] == pytest.approx(mine["current_budget"].sum())
 
 
 def test_held_arms_unready_and_imported_accounts_take_no_random_step(allocate, alike):

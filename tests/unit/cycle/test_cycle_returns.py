@@ -80,8 +80,10 @@ def test_the_lift_tests_that_policy_names_reach_the_days_estimates(lake, estimat
         asked.append((as_of, window_days))
         days = [as_of - timedelta(days=back + 1) for back in range(window_days)]
         keys = estimates.frame.select("arm_id", "account_id", "campaign_id", "platform", "currency")
+        keys = keys.with_columns(objective=pl.lit(""))
         reported = keys.join(pl.DataFrame({"date_day": days}), how="cross")
-        return reported.with_columns(spend=10.0, conversions=5.0, conversions_value=20.0, age_days=40), None
+        figures = {"spend": 10.0, "conversions": 5.0, "conversions_value": 20.0, "age_days": 40}
+        return reported.with_columns(**figures), keys.with_columns(budget=pl.lit(10.0))
 
     monkeypatch.setattr(returns, "estimate_day", lambda *_: estimates)
     monkeypatch.setattr(returns.marts, "arm_days", arm_days)

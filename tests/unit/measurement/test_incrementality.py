@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stakazo_pipelines.measurement import incrementality
 from stakazo_pipelines.measurement.incrementality import PRIOR_SDS, Factors, Lift, incremental_factors
 
 ARMS = [
@@ -102,6 +103,14 @@ def test_an_old_test_tells_less():
     new, old = (factors(Lift(("meta",), 0.5, 0.02, years)) for years in (0.0, 4.0))
     assert old.variance[0] > new.variance[0] * 1.2
     assert old.mean[0] > new.mean[0]
+
+
+def test_a_fit_that_did_not_settle_says_so(monkeypatch):
+    tests = [Lift(("meta",), 0.2, 0.02), Lift(("meta",), 1.6, 0.02), Lift(("meta", "a"), 0.9, 0.1)]
+    assert factors(*tests).settled
+    assert factors().settled
+    monkeypatch.setattr(incrementality, "_SWEEPS", 3)
+    assert not factors(*tests).settled
 
 
 def test_the_posterior_is_that_of_plain_sampling():

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from stakazo_pipelines.measurement.estimate import estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
-from stakazo_pipelines.measurement.jumps import Trace, jump_chances
+from stakazo_pipelines.measurement.jumps import jump_chances
 from stakazo_pipelines.policy import MeasurementPolicy
 
 AS_OF = date(2026, 6, 30)
@@ -94,6 +94,15 @@ def test_a_known_edit_is_followed_where_the_counts_alone_would_not_do() -> None:
     assert np.abs(told).mean() < 0.8 * np.abs(untold).mean()
 
 
+def test_edits_that_counts_say_nothing_of_are_believed_as_before_looking_however_many_there_are() -> None:
+    trace = Trace(np.zeros((60, 1)), np.full((60, 1), 1e-7))
+    for days in ([30], range(22, 38, 2)):
+        hazard = np.full((60, 1), 1e-6)
+        hazard[list(days)] = 0.6
+        chances = jump_chances(trace, hazard=hazard, jump_sd=0.05, drift_sd=0.0)
+        assert chances[list(days), 0] == pytest.approx(0.6, abs=0.01)
+
+
 def test_days_before_a_jump_are_no_evidence_of_the_days_after() -> None:
     # 12 a day for 60 days are enough for any minimum; since the jump there were far fewer.
     days, arms = arms_that_jump(2.0)
@@ -122,8 +131,8 @@ def test_days_before_a_jump_are_no_evidence_of_the_days_after() -> None:
 
 def test_steady_counts_have_no_jump() -> None:
     rng = np.random.default_rng(8)
-    trace = Trace(rng.poisson(4.0, (60, 300)).astype(float), np.full((60, 300), 4.0))
-    chances = jump_chances(trace, hazard=0.01, jump_sd=0.5, drift_sd=0.02)
+    counts = rng.poisson(4.0, (60, 300)).astype(float)
+    chances = jump_chances(counts, np.full((60, 300), 4.0), hazard=0.01, jump_sd=0.5, drift_sd=0.02)
     assert chances.sum(axis=0).mean() < 0.03
 
 
@@ -134,6 +143,6 @@ def test_steady_counts_have_no_jump() -> None:
 )
 @settings(max_examples=50, deadline=None)
 def test_chances_are_chances_and_the_first_day_has_none(count: np.ndarray, exposure: np.ndarray, hazard: float) -> None:
-    chances = jump_chances(Trace(count, exposure), hazard=hazard, jump_sd=0.5, drift_sd=0.02)
+    chances = jump_chances(count, exposure, hazard=hazard, jump_sd=0.5, drift_sd=0.02)
     assert np.all((chances >= 0) & (chances <= 1))
     assert np.all(chances[0] == 0)

@@ -77,6 +77,21 @@ def test_a_falling_curve_is_refused() -> None:
         MaturityCurve(shares=(0.5,) * 20 + (0.4,) * 8 + (1.0,))
 
 
+def test_every_group_tells_the_conversions_of_the_groups_within_it() -> None:
+    rows = [
+        ("meta", "7d", objective, account, date(2026, 1, day), age, 10.0 * age)
+        for objective, account in (("sales", "a"), ("sales", "b"), ("leads", "a"))
+        for day in (1, 2)
+        for age in (1, 2)
+    ]
+    names = ["platform", "attribution_window", "objective", "account_id", "date_day", "age_days", "conversions"]
+    curves = learn_maturity(pl.DataFrame(rows, schema=names, orient="row"))
+    told = {name: curve.conversions for name, curve in curves.items()}
+    assert told["meta · 7d · sales · a"] > 0
+    assert told["meta · 7d · sales"] == told["meta · 7d · sales · a"] + told["meta · 7d · sales · b"]
+    assert told["meta"] == told["meta · 7d"] == told["meta · 7d · sales"] + told["meta · 7d · leads"]
+
+
 def test_missing_columns_are_named() -> None:
     with pytest.raises(MeasurementError, match="age_days"):
         learn_maturity(pl.DataFrame({"platform": ["meta"], "date_day": [date(2026, 1, 1)], "conversions": [1.0]}))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stakazo_pipelines.measurement.curves import CURVATURE, marginal, value
+from stakazo_pipelines.measurement.curves import CURVATURE, bent_value, marginal, value
 from stakazo_pipelines.measurement.posterior import ArmPosterior, at_spend
 
 positive = st.floats(1e-3, 1e6)
@@ -19,6 +19,14 @@ def test_marginal_is_elasticity_times_the_average_return(spend: float, elasticit
 def test_nothing_is_earned_without_spend() -> None:
     curve = {"log_value": np.array([3.0]), "elasticity": np.array([0.5]), "ref_spend": np.array([50.0])}
     assert value(np.array([0.0]), **curve)[0] == 0.0
+
+
+def test_a_bent_curve_earns_nothing_without_spend_and_less_far_out_than_a_straight_one() -> None:
+    curve = {"log_value": np.array([3.0]), "elasticity": np.array([0.5]), "ref_spend": np.array([50.0])}
+    assert bent_value(np.array([0.0]), **curve)[0] == 0.0
+    assert bent_value(np.array([50.0]), **curve) == pytest.approx(value(np.array([50.0]), **curve))
+    for share in (0.2, 4.0):
+        assert bent_value(np.array([50.0 * share]), **curve)[0] < value(np.array([50.0 * share]), **curve)[0]
 
 
 def test_curves_broadcast_over_draws_and_arms() -> None:

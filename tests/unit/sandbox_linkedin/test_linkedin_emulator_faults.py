@@ -129,6 +129,30 @@ def test_a_post_and_its_creative_are_lost_together(api: Any) -> None:
     assert api.get(f"{api.below('creatives')}/{made}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda inline: inline.update(intendedStatus="RUNNING"),
+        lambda inline: inline.update(campaign="urn:li:sponsoredCampaign:1"),
+        lambda inline: inline["inlineContent"]["post"].pop("author"),
+        lambda inline: inline["inlineContent"]["post"].update(visibility="EVERYBODY"),
+    ],
+    ids=["status", "campaign", "author", "visibility"],
+)
+@pytest.mark.parametrize("kind", ["write_lost", None])
+def test_a_post_and_creative_that_are_wrong_are_told_so_and_leave_nothing_behind(
+    api: Any, damage: Any, kind: str | None
+) -> None:
+    campaign = f"urn:li:sponsoredCampaign:{api.running().id}"
+    inline = {"inlineContent": {"post": api.post_body()}, "campaign": campaign, "intendedStatus": "PAUSED"}
+    damage(inline)
+    if kind:
+        api.fault(kind)
+    before = len(api.world.journal)
+    answer = api.call("POST", api.below("creatives"), "action=createInline", "ACTION", json={"creative": inline})
+    assert (answer.status_code, len(api.world.journal)) == (400, before)
+
+
 def test_a_write_may_be_refused(api: Any) -> None:
     campaign = api.running()
     api.fault("write_refused", times=2)

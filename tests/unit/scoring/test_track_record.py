@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from stakazo_pipelines.scoring.noise import learn_noise
-from stakazo_pipelines.scoring.predictive import Noise, expected_value, with_noise
+from stakazo_pipelines.scoring.predictive import Noise, with_noise
 from stakazo_pipelines.scoring.record import (
     LEVELS,
     SCORES_SCHEMA,
@@ -120,11 +120,6 @@ def test_noise_keeps_the_mean_and_has_the_stated_variance():
     variance = 100 * (mean_count * (1 + 0.25) + 0.2 / 7 * mean_count**2)
     assert drawn.mean() == pytest.approx(300.0, rel=0.01)
     assert drawn.var() == pytest.approx(variance, rel=0.03)
-
-
-def test_without_spend_nothing_is_expected():
-    one = np.ones((1, 1))
-    assert expected_value(one, one, ref_spend=np.array([5.0]), spend=np.array([0.0])).tolist() == [[0.0]]
 
 
 def test_figures_stand_by_platform_state_and_age_under_those_of_all(published):

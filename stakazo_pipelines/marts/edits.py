@@ -1,0 +1,46 @@
+"""The day on which each arm was last edited, from the edits that the snapshots told."""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.lake.store import read_raw
+from stakazo_pipelines.vocabulary import Level
+
+_ACCOUNT = ["platform", "account_id"]
+_COLUMNS = (*_ACCOUNT, "timezone", "level", "campaign_id", "ad_group_id", "changed_at")
+
+
+def edits_known(lake: Lake, as_of: date, window_days: int) -> pl.DataFrame:
+    """Edits that snapshots of the `window_days` up to the day `as_of` told; files that cannot be read tell none."""
+    files = lake.raw_files("edits", since=as_of - timedelta(days=window_days), until=as_of)
+    return read_raw(files, "edits", columns=_COLUMNS).frame
+
+
+def with_edits(arms: pl.DataFrame, edits: pl.DataFrame) -> pl.DataFrame:
+    """Arms (platform, account_id, campaign_id, arm_id) with `changed_on`, the day of the account of the last edit.
+
+    What is done to a campaign is done to the arms in it, what is done to an ad group or its ads to the ad group. Of a
+    campaign that holds the budget itself one ad is too small a part; what is done to its ad groups counts. Null where
+    no edit is known.
+    """
+    zones = edits["timezone"].unique().drop_nulls().to_list()
+    day = pl.coalesce(
+        pl.lit(None, dtype=pl.Date),
+        *(
+            pl.when(pl.col("timezone") == zone).then(pl.col("changed_at").dt.convert_time_zone(zone).dt.date())
+            for zone in zones
+        ),
+    )
+    dated = edits.with_columns(day=day)
+    of_campaigns = dated.filter(pl.col("ad_group_id").is_null()).group_by(*_ACCOUNT, "campaign_id")
+    of_groups = dated.filter(pl.col("ad_group_id").is_not_null()).group_by(*_ACCOUNT, arm_id="ad_group_id")
+    inside = dated.filter(pl.col("level") == Level.AD_GROUP.value).group_by(*_ACCOUNT, arm_id="campaign_id")
+    own = pl.concat([part.agg(pl.col("day").max()) for part in (of_groups, inside)])
+    return (
+        arms.join(of_campaigns.agg(above=pl.col("day").max()), on=[*_ACCOUNT, "campaign_id"], how="left")
+        .join(own.unique([*_ACCOUNT, "arm_id"]), on=[*_ACCOUNT, "arm_id"], how="left", maintain_order="left")
+        .with_columns(changed_on=pl.max_horizontal("above", "day"))
+        .drop("above", "day")
+    )
