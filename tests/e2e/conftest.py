@@ -23,6 +23,7 @@ import polars as pl
 import pytest
 import yaml
 from dagster import DagsterInstance
+from filelock import FileLock
 from sqlalchemy.engine import make_url
 
 from resources.dbt import MANIFEST
@@ -34,7 +35,9 @@ from stakazo_pipelines.settings import SANDBOX_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVING = Path(__file__).with_name("driving.py")
-HISTORY = 45
+HISTORY, READ = 45, 30  # days that the worlds have, and days of them that the baseline holds
+# Those that share the baseline begin while one of them makes it, after those that can do without.
+ORDER = ("test_killed_runs", "test_three_platforms", "test_live_account", "test_imported_files")
 # What the project's own environment might say; each home says it itself.
 PLATFORMS = ("meta", "tiktok", "linkedin")
 LIVE = [f"{platform.upper()}_{what}" for platform in PLATFORMS for what in ("ACCESS_TOKEN", "BASE_URL")]
@@ -59,6 +62,15 @@ from stakazo_pipelines.sandbox.world import WorldConfig
 config = WorldConfig.from_json(json.loads(sys.argv[1]))
 serve(token=sys.argv[2], state_file=Path(sys.argv[3]), config=config, today=config.today_limit)
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in ORDER first; what is not here stays where it stands."""
+    mine = [place for place, item in enumerate(items) if item.path.parent == DRIVING.parent]
+    ranks = {name: rank for rank, name in enumerate(ORDER)}
+    ordered = sorted((items[place] for place in mine), key=lambda item: ranks.get(item.path.stem, len(ranks)))
+    for place, item in zip(mine, ordered, strict=True):
+        items[place] = item
 
 
 class Sandbox:
@@ -169,7 +181,7 @@ def whole_mart(lake: Lake, model: str) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A lake with all the days `since`..`newest` of the small world, and how long they took to read and build."""
+    """A lake with the days `since`..`newest` of a world, and how long they took to read and build."""
 
     lake: Lake
     since: date
@@ -252,15 +264,48 @@ def make_home(tmp_path: Path, parsed_dbt: dict[str, str]) -> MakeHome:
 
 
 @pytest.fixture(scope="session")
-def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str]) -> Iterator[Baseline]:
-    """The small world's whole history, read without any trouble: what troubled runs are compared with."""
-    folder = tmp_path_factory.mktemp("baseline")
+def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str]) -> Baseline:
+    """The small world's last days, read without any trouble: what troubled runs are compared with, or begin with."""
+    return _made_once("baseline", SMALL, READ, {}, tmp_path_factory, parsed_dbt)
+
+
+@pytest.fixture(scope="session")
+def wide_baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str]) -> Baseline:
+    """Three weeks of all platforms."""
+    return _made_once("wide", WIDE, 21, {"platforms": list(PLATFORMS)}, tmp_path_factory, parsed_dbt)
+
+
+def _made_once(
+    name: str,
+    config: WorldConfig,
+    days: int,
+    policy: Mapping[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    dbt: Mapping[str, str],
+) -> Baseline:
+    """Backfill a home of this world; once, however many workers the tests are run by."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    folder, told = common / f"e2e-{name}", common / f"e2e-{name}" / "made.json"
+    with FileLock(common / f"e2e-{name}.lock"):
+        if not told.exists():
+            folder.mkdir()
+            told.write_text(json.dumps(_backfilled(folder, config, days, policy, dbt)))
+        made = json.loads(told.read_text())
+    since, newest = (date.fromisoformat(made[key]) for key in ("since", "newest"))
+    return Baseline(Lake(Path(made["lake"])), since, newest, made["seconds"])
+
+
+def _backfilled(
+    folder: Path, config: WorldConfig, days: int, policy: Mapping[str, Any], dbt: Mapping[str, str]
+) -> dict[str, Any]:
     worlds = _sandboxes(folder)
-    sandbox = next(worlds)()
     try:
-        home = _homes(folder, parsed_dbt)(sandbox)
+        sandbox = next(worlds)(config)
+        home = _homes(folder, dbt)(sandbox, policy)
         newest = sandbox.newest_day()
-        since = newest - timedelta(days=HISTORY - 1)
+        since = newest - timedelta(days=days - 1)
         process = home.start(f"backfill:{since}:{newest}")
         assert process.stdout is not None
         process.stdout.readline()
@@ -268,9 +313,10 @@ def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str
         said = process.stdout.read()
         assert process.wait() == 0, said
         process.stdout.close()
-        yield Baseline(home.lake, since, newest, time.monotonic() - begun)
+        seconds = time.monotonic() - begun
     finally:
         worlds.close()
+    return {"lake": str(home.lake.root), "since": str(since), "newest": str(newest), "seconds": seconds}
 
 
 def _homes(folder: Path, dbt: Mapping[str, str]) -> MakeHome:
