@@ -1,15 +1,18 @@
 """A small simulated world in a process of its own, and homes whose Dagster runs happen in processes of their own.
 
-The definitions read the environment when they are imported, so every home is driven through `driving.py`.
+The definitions read the environment when they are imported, so every home is driven through `driving.py`, in a process
+that `forking.py` forks.
 """
 
 import itertools
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -34,7 +37,8 @@ from stakazo_pipelines.sandbox.world import WorldConfig
 from stakazo_pipelines.settings import SANDBOX_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-DRIVING = Path(__file__).with_name("driving.py")
+DRIVING, FORKING = Path(__file__).with_name("driving.py"), Path(__file__).with_name("forking.py")
+Forked = runpy.run_path(str(FORKING))["Forked"]  # where tests lie on no import path
 HISTORY, READ = 45, 30  # days that the worlds have, and days of them that the baseline holds
 # Those that share the baseline begin while one of them makes it, after those that can do without.
 ORDER = ("test_killed_runs", "test_three_platforms", "test_live_account", "test_imported_files")
@@ -115,26 +119,21 @@ class Home:
 
     path: Path
     environment: Mapping[str, str]
+    forks: Path  # the socket of forking.py
     link: Path  # one path that leads to every home's lake: dbt parses the project again when the path changes
     said: list[str] = field(default_factory=list)
 
-    def start(self, *steps: str) -> "subprocess.Popen[str]":
+    def start(self, *steps: str) -> Forked:
         """Begin some steps of `driving.py`; the caller waits, or kills."""
         self.link.unlink(missing_ok=True)
         self.link.symlink_to(self.path / "lake")
-        command = [sys.executable, str(DRIVING), *steps]
-        return subprocess.Popen(  # noqa: S603
-            command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        return Forked(self.forks, DRIVING, steps, self.environment, ROOT)
 
     def drive(self, *steps: str, status: int = 0, timeout: float = 240) -> str:
         """Run steps to their end; what was printed."""
         process = self.start(*steps)
-        try:
-            said, _ = process.communicate(timeout=timeout)
-        finally:
-            process.kill()
-        return self._heard(said, process.returncode, status)
+        said = process.communicate(timeout=timeout)
+        return self._heard(said, process.wait(), status)
 
     def stakazo(self, *arguments: str, status: int = 0) -> str:
         """A command of the terminal; what was printed on either stream."""
@@ -243,36 +242,58 @@ def _sandboxes(folder: Path) -> Generator[MakeSandbox]:
 
 
 @pytest.fixture(scope="session")
-def parsed_dbt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def parsed_dbt(tmp_path_factory: pytest.TempPathFactory, forks: Path) -> dict[str, str]:
     """What dbt needs to know, with the project parsed once for all homes."""
-    python = "from dbt.cli.main import cli; cli()"
     folder = tmp_path_factory.mktemp("dbt")
+    (folder / "parse.py").write_text("from dbt.cli.main import cli; cli()")
     told = {"E2E_LAKE": str(folder / "lake"), "E2E_PARSED": str(folder / "target")}
     dbt_reads = {"STAKAZO_LAKE": told["E2E_LAKE"], "DBT_TARGET_PATH": told["E2E_PARSED"]}
     dbt_reads |= {"DBT_LOG_PATH": str(folder / "logs"), "DO_NOT_TRACK": "1"}
-    command = [sys.executable, "-c", python, "parse", "--quiet"]
-    command += ["--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
-    subprocess.run(command, env=os.environ | dbt_reads, check=True, timeout=240)  # noqa: S603
+    arguments = ["parse", "--quiet", "--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
+    process = Forked(forks, folder / "parse.py", arguments, os.environ | dbt_reads, ROOT)
+    said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
     shutil.copyfile(folder / "target" / "manifest.json", folder / "target" / MANIFEST)
     return told
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Path]:
+    """The socket of a process that steps are forked from."""
+    with tempfile.TemporaryDirectory(prefix="forks-") as folder:  # short: a socket's path has to fit 107 characters
+        where = Path(folder) / "socket"
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, str(FORKING), str(where)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "DO_NOT_TRACK": "1"},
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield where
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=10)
+
+
 @pytest.fixture
-def make_home(tmp_path: Path, parsed_dbt: dict[str, str]) -> MakeHome:
+def make_home(tmp_path: Path, parsed_dbt: dict[str, str], forks: Path) -> MakeHome:
     """Homes with the default policy but for the sections given, empty or with a copy of the baseline's lake."""
-    return _homes(tmp_path, parsed_dbt)
+    return _homes(tmp_path, parsed_dbt, forks)
 
 
 @pytest.fixture(scope="session")
-def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str]) -> Baseline:
+def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str], forks: Path) -> Baseline:
     """The small world's last days, read without any trouble: what troubled runs are compared with, or begin with."""
-    return _made_once("baseline", SMALL, READ, {}, tmp_path_factory, parsed_dbt)
+    return _made_once("baseline", SMALL, READ, {}, tmp_path_factory, parsed_dbt, forks)
 
 
 @pytest.fixture(scope="session")
-def wide_baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str]) -> Baseline:
+def wide_baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str], forks: Path) -> Baseline:
     """Three weeks of all platforms."""
-    return _made_once("wide", WIDE, 21, {"platforms": list(PLATFORMS)}, tmp_path_factory, parsed_dbt)
+    return _made_once("wide", WIDE, 21, {"platforms": list(PLATFORMS)}, tmp_path_factory, parsed_dbt, forks)
 
 
 def _made_once(
@@ -282,6 +303,7 @@ def _made_once(
     policy: Mapping[str, Any],
     tmp_path_factory: pytest.TempPathFactory,
     dbt: Mapping[str, str],
+    forks: Path,
 ) -> Baseline:
     """Backfill a home of this world; once, however many workers the tests are run by."""
     common = tmp_path_factory.getbasetemp()
@@ -291,23 +313,22 @@ def _made_once(
     with FileLock(common / f"e2e-{name}.lock"):
         if not told.exists():
             folder.mkdir()
-            told.write_text(json.dumps(_backfilled(folder, config, days, policy, dbt)))
+            told.write_text(json.dumps(_backfilled(folder, config, days, policy, dbt, forks)))
         made = json.loads(told.read_text())
     since, newest = (date.fromisoformat(made[key]) for key in ("since", "newest"))
     return Baseline(Lake(Path(made["lake"])), since, newest, made["seconds"])
 
 
 def _backfilled(
-    folder: Path, config: WorldConfig, days: int, policy: Mapping[str, Any], dbt: Mapping[str, str]
+    folder: Path, config: WorldConfig, days: int, policy: Mapping[str, Any], dbt: Mapping[str, str], forks: Path
 ) -> dict[str, Any]:
     worlds = _sandboxes(folder)
     try:
         sandbox = next(worlds)(config)
-        home = _homes(folder, dbt)(sandbox, policy)
+        home = _homes(folder, dbt, forks)(sandbox, policy)
         newest = sandbox.newest_day()
         since = newest - timedelta(days=days - 1)
         process = home.start(f"backfill:{since}:{newest}")
-        assert process.stdout is not None
         process.stdout.readline()
         begun = time.monotonic()
         said = process.stdout.read()
@@ -319,7 +340,7 @@ def _backfilled(
     return {"lake": str(home.lake.root), "since": str(since), "newest": str(newest), "seconds": seconds}
 
 
-def _homes(folder: Path, dbt: Mapping[str, str]) -> MakeHome:
+def _homes(folder: Path, dbt: Mapping[str, str], forks: Path) -> MakeHome:
     numbers = itertools.count()
 
     def make(
@@ -340,7 +361,7 @@ def _homes(folder: Path, dbt: Mapping[str, str]) -> MakeHome:
             "DO_NOT_TRACK": "1",
         }
         where = {} if sandbox is None else {"STAKAZO_SANDBOX_URL": sandbox.url}
-        made = Home(home, {**kept, **dbt, **own, **where, **environment}, Path(dbt["E2E_LAKE"]))
+        made = Home(home, {**kept, **dbt, **own, **where, **environment}, forks, Path(dbt["E2E_LAKE"]))
         made.policy(policy or {})
         return made
 
