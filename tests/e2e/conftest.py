@@ -1,15 +1,18 @@
 """A small simulated world in a process of its own, and homes whose Dagster runs happen in processes of their own.
 
-The definitions read the environment when they are imported, so every home is driven through `driving.py`.
+The definitions read the environment when they are imported, so every home is driven through `driving.py`, in a process
+that `forking.py` forks.
 """
 
 import itertools
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -23,6 +26,7 @@ import polars as pl
 import pytest
 import yaml
 from dagster import DagsterInstance
+from filelock import FileLock
 from sqlalchemy.engine import make_url
 
 from resources.dbt import MANIFEST
@@ -33,8 +37,11 @@ from stakazo_pipelines.sandbox.world import WorldConfig
 from stakazo_pipelines.settings import SANDBOX_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-DRIVING = Path(__file__).with_name("driving.py")
-HISTORY = 45
+DRIVING, FORKING = Path(__file__).with_name("driving.py"), Path(__file__).with_name("forking.py")
+Forked = runpy.run_path(str(FORKING))["Forked"]  # where tests lie on no import path
+HISTORY, READ = 45, 30  # days that the worlds have, and days of them that the baseline holds
+# Those that share the baseline begin while one of them makes it, after those that can do without.
+ORDER = ("test_killed_runs", "test_three_platforms", "test_live_account", "test_imported_files")
 # What the project's own environment might say; each home says it itself.
 PLATFORMS = ("meta", "tiktok", "linkedin")
 LIVE = [f"{platform.upper()}_{what}" for platform in PLATFORMS for what in ("ACCESS_TOKEN", "BASE_URL")]
@@ -59,6 +66,15 @@ from stakazo_pipelines.sandbox.world import WorldConfig
 config = WorldConfig.from_json(json.loads(sys.argv[1]))
 serve(token=sys.argv[2], state_file=Path(sys.argv[3]), config=config, today=config.today_limit)
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in ORDER first; what is not here stays where it stands."""
+    mine = [place for place, item in enumerate(items) if item.path.parent == DRIVING.parent]
+    ranks = {name: rank for rank, name in enumerate(ORDER)}
+    ordered = sorted((items[place] for place in mine), key=lambda item: ranks.get(item.path.stem, len(ranks)))
+    for place, item in zip(mine, ordered, strict=True):
+        items[place] = item
 
 
 class Sandbox:
@@ -103,26 +119,21 @@ class Home:
 
     path: Path
     environment: Mapping[str, str]
+    forks: Path  # the socket of forking.py
     link: Path  # one path that leads to every home's lake: dbt parses the project again when the path changes
     said: list[str] = field(default_factory=list)
 
-    def start(self, *steps: str) -> "subprocess.Popen[str]":
+    def start(self, *steps: str) -> Forked:
         """Begin some steps of `driving.py`; the caller waits, or kills."""
         self.link.unlink(missing_ok=True)
         self.link.symlink_to(self.path / "lake")
-        command = [sys.executable, str(DRIVING), *steps]
-        return subprocess.Popen(  # noqa: S603
-            command, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        return Forked(self.forks, DRIVING, steps, self.environment, ROOT)
 
     def drive(self, *steps: str, status: int = 0, timeout: float = 240) -> str:
         """Run steps to their end; what was printed."""
         process = self.start(*steps)
-        try:
-            said, _ = process.communicate(timeout=timeout)
-        finally:
-            process.kill()
-        return self._heard(said, process.returncode, status)
+        said = process.communicate(timeout=timeout)
+        return self._heard(said, process.wait(), status)
 
     def stakazo(self, *arguments: str, status: int = 0) -> str:
         """A command of the terminal; what was printed on either stream."""
@@ -169,7 +180,7 @@ def whole_mart(lake: Lake, model: str) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A lake with all the days `since`..`newest` of the small world, and how long they took to read and build."""
+    """A lake with the days `since`..`newest` of a world, and how long they took to read and build."""
 
     lake: Lake
     since: date
@@ -231,49 +242,105 @@ def _sandboxes(folder: Path) -> Generator[MakeSandbox]:
 
 
 @pytest.fixture(scope="session")
-def parsed_dbt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def parsed_dbt(tmp_path_factory: pytest.TempPathFactory, forks: Path) -> dict[str, str]:
     """What dbt needs to know, with the project parsed once for all homes."""
-    python = "from dbt.cli.main import cli; cli()"
     folder = tmp_path_factory.mktemp("dbt")
+    (folder / "parse.py").write_text("from dbt.cli.main import cli; cli()")
     told = {"E2E_LAKE": str(folder / "lake"), "E2E_PARSED": str(folder / "target")}
     dbt_reads = {"STAKAZO_LAKE": told["E2E_LAKE"], "DBT_TARGET_PATH": told["E2E_PARSED"]}
     dbt_reads |= {"DBT_LOG_PATH": str(folder / "logs"), "DO_NOT_TRACK": "1"}
-    command = [sys.executable, "-c", python, "parse", "--quiet"]
-    command += ["--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
-    subprocess.run(command, env=os.environ | dbt_reads, check=True, timeout=240)  # noqa: S603
+    arguments = ["parse", "--quiet", "--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
+    process = Forked(forks, folder / "parse.py", arguments, os.environ | dbt_reads, ROOT)
+    said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
     shutil.copyfile(folder / "target" / "manifest.json", folder / "target" / MANIFEST)
     return told
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Path]:
+    """The socket of a process that steps are forked from."""
+    with tempfile.TemporaryDirectory(prefix="forks-") as folder:  # short: a socket's path has to fit 107 characters
+        where = Path(folder) / "socket"
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, str(FORKING), str(where)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "DO_NOT_TRACK": "1"},
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield where
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=10)
+
+
 @pytest.fixture
-def make_home(tmp_path: Path, parsed_dbt: dict[str, str]) -> MakeHome:
+def make_home(tmp_path: Path, parsed_dbt: dict[str, str], forks: Path) -> MakeHome:
     """Homes with the default policy but for the sections given, empty or with a copy of the baseline's lake."""
-    return _homes(tmp_path, parsed_dbt)
+    return _homes(tmp_path, parsed_dbt, forks)
 
 
 @pytest.fixture(scope="session")
-def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str]) -> Iterator[Baseline]:
-    """The small world's whole history, read without any trouble: what troubled runs are compared with."""
-    folder = tmp_path_factory.mktemp("baseline")
+def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str], forks: Path) -> Baseline:
+    """The small world's last days, read without any trouble: what troubled runs are compared with, or begin with."""
+    return _made_once("baseline", SMALL, READ, {}, tmp_path_factory, parsed_dbt, forks)
+
+
+@pytest.fixture(scope="session")
+def wide_baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str], forks: Path) -> Baseline:
+    """Three weeks of all platforms."""
+    return _made_once("wide", WIDE, 21, {"platforms": list(PLATFORMS)}, tmp_path_factory, parsed_dbt, forks)
+
+
+def _made_once(
+    name: str,
+    config: WorldConfig,
+    days: int,
+    policy: Mapping[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    dbt: Mapping[str, str],
+    forks: Path,
+) -> Baseline:
+    """Backfill a home of this world; once, however many workers the tests are run by."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    folder, told = common / f"e2e-{name}", common / f"e2e-{name}" / "made.json"
+    with FileLock(common / f"e2e-{name}.lock"):
+        if not told.exists():
+            folder.mkdir()
+            told.write_text(json.dumps(_backfilled(folder, config, days, policy, dbt, forks)))
+        made = json.loads(told.read_text())
+    since, newest = (date.fromisoformat(made[key]) for key in ("since", "newest"))
+    return Baseline(Lake(Path(made["lake"])), since, newest, made["seconds"])
+
+
+def _backfilled(
+    folder: Path, config: WorldConfig, days: int, policy: Mapping[str, Any], dbt: Mapping[str, str], forks: Path
+) -> dict[str, Any]:
     worlds = _sandboxes(folder)
-    sandbox = next(worlds)()
     try:
-        home = _homes(folder, parsed_dbt)(sandbox)
+        sandbox = next(worlds)(config)
+        home = _homes(folder, dbt, forks)(sandbox, policy)
         newest = sandbox.newest_day()
-        since = newest - timedelta(days=HISTORY - 1)
+        since = newest - timedelta(days=days - 1)
         process = home.start(f"backfill:{since}:{newest}")
-        assert process.stdout is not None
         process.stdout.readline()
         begun = time.monotonic()
         said = process.stdout.read()
         assert process.wait() == 0, said
         process.stdout.close()
-        yield Baseline(home.lake, since, newest, time.monotonic() - begun)
+        seconds = time.monotonic() - begun
     finally:
         worlds.close()
+    return {"lake": str(home.lake.root), "since": str(since), "newest": str(newest), "seconds": seconds}
 
 
-def _homes(folder: Path, dbt: Mapping[str, str]) -> MakeHome:
+def _homes(folder: Path, dbt: Mapping[str, str], forks: Path) -> MakeHome:
     numbers = itertools.count()
 
     def make(
@@ -294,7 +361,7 @@ def _homes(folder: Path, dbt: Mapping[str, str]) -> MakeHome:
             "DO_NOT_TRACK": "1",
         }
         where = {} if sandbox is None else {"STAKAZO_SANDBOX_URL": sandbox.url}
-        made = Home(home, {**kept, **dbt, **own, **where, **environment}, Path(dbt["E2E_LAKE"]))
+        made = Home(home, {**kept, **dbt, **own, **where, **environment}, forks, Path(dbt["E2E_LAKE"]))
         made.policy(policy or {})
         return made
 

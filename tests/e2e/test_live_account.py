@@ -31,7 +31,7 @@ def test_a_live_account_is_only_observed_and_its_token_stands_nowhere(make_sandb
     home = make_home(None, META_ACCESS_TOKEN=TOKEN, META_BASE_URL=sandbox.url)
     newest = (now - timedelta(hours=12)).date() - timedelta(days=1)
 
-    home.drive(f"backfill:{newest - timedelta(days=29)}:{newest}", f"decide:{newest}")
+    home.drive(f"backfill:{newest - timedelta(days=13)}:{newest}", f"decide:{newest}")
     with home.operations().read() as session:
         plans = session.scalars(select(PlanRow)).all()
         assert {plan.status for plan in plans} == {PlanStatus.OBSERVED}

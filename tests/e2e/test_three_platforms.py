@@ -18,12 +18,10 @@ IN_DOLLARS = {"USD": 1.0, "EUR": 1 / 0.92, "GBP": 1 / 0.79, "JPY": 1 / 150}
 
 
 @pytest.fixture
-def three(make_sandbox, make_home, wide_world):
-    """A world on three platforms, a home that reads them all, and the days of its history."""
+def three(make_sandbox, make_home, wide_world, wide_baseline):
+    """A world on three platforms, and a home that reads them all and has read three weeks."""
     sandbox = make_sandbox(wide_world)
-    home = make_home(sandbox, {"platforms": ALL})
-    newest = sandbox.newest_day()
-    return sandbox, home, f"backfill:{newest - timedelta(days=20)}:{newest}"
+    return sandbox, make_home(sandbox, {"platforms": ALL}, like=wide_baseline)
 
 
 def platforms_of(frame):
@@ -39,8 +37,8 @@ def plan_states(home):
 
 
 def test_the_loop_moves_money_between_platforms_and_the_whole_never_grows(three):
-    sandbox, home, backfill = three
-    home.drive(backfill, "decide", "advance", "ingest", "decide")
+    sandbox, home = three
+    home.drive("decide", "advance", "ingest", "decide")
 
     for grain in ("account", "campaign", "ad_group", "ad"):
         assert platforms_of(home.mart(f"ad_reporting__{grain}_report")) == set(ALL), grain
@@ -67,8 +65,7 @@ def test_the_loop_moves_money_between_platforms_and_the_whole_never_grows(three)
 
 
 def test_a_platform_that_is_down_shows_as_stale_and_the_others_are_decided(three):
-    sandbox, home, backfill = three
-    home.drive(backfill)
+    sandbox, home = three
     sandbox.advance_day()
     sandbox.fault("expired_token", platform="tiktok")
     home.drive("ingest")
@@ -99,9 +96,10 @@ def test_a_platform_that_is_down_shows_as_stale_and_the_others_are_decided(three
     assert PlanStatus.VERIFIED in plan_states(home)["tiktok"]
 
 
-def test_a_platform_left_out_of_policy_is_neither_read_nor_written(three):
-    _, home, backfill = three
-    home.policy({"platforms": ["meta", "linkedin"]})
-    home.drive(backfill, "decide")
+def test_a_platform_left_out_of_policy_is_neither_read_nor_written(make_sandbox, make_home, wide_world):
+    sandbox = make_sandbox(wide_world)
+    home = make_home(sandbox, {"platforms": ["meta", "linkedin"]})
+    newest = sandbox.newest_day()
+    home.drive(f"backfill:{newest - timedelta(days=9)}:{newest}", "decide")
     assert platforms_of(home.mart("ad_reporting__account_report")) == {"meta", "linkedin"}
     assert set(plan_states(home)) == {"meta", "linkedin"}

@@ -27,7 +27,7 @@ from stakazo_pipelines.cycle import changes
 from stakazo_pipelines.ingest import ingest_entities, ingest_insights
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lake.store import INSIGHT_DATASETS
-from stakazo_pipelines.operations import open_operations
+from stakazo_pipelines.operations import database, open_operations
 from stakazo_pipelines.operations.states import OPEN_PLANS
 from stakazo_pipelines.operations.tables import ActionRow, EventRow, PlanRow
 from stakazo_pipelines.platforms.registry import PLATFORMS
@@ -327,8 +327,23 @@ def no_waiting():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_syncing():
+    """Processes die here, machines do not: nothing waits for a disk."""
+    prepare = database._prepare_sqlite
+
+    def unsynced(connection, record):
+        prepare(connection, record)
+        connection.execute("PRAGMA synchronous = OFF")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_prepare_sqlite", unsynced)
+        patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory, no_waiting):
+def templates(tmp_path_factory, no_waiting, no_syncing):
     """By name: `fresh` has an empty lake, `known` a fortnight in it and yesterday's changes in the database."""
     folder = tmp_path_factory.mktemp("templates")
     known = _template(folder / "known", preloaded=True, population=None)

@@ -1,6 +1,8 @@
 """The daily cycle over a tiny world of several platforms, in one process: what tests with random faults repeat."""
 
 import asyncio
+import copy
+import shutil
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
@@ -29,10 +31,12 @@ CONFIG = WorldConfig(
 
 
 class Tiny:
-    """The world behind all adapters; waits take no time."""
+    """The world behind all adapters; waits take no time. `like` is another one to be a copy of."""
 
-    def __init__(self, folder):
-        self.world = World(CONFIG)
+    def __init__(self, folder, like=None):
+        if like is not None:
+            shutil.copytree(like.lake.root, folder / "lake")
+        self.world = World(CONFIG) if like is None else copy.deepcopy(like.world)
         self.app = create_app(self.world, token=TOKEN)
         self.kernel = self.app.state.kernel
         self.lake = Lake(folder / "lake")
@@ -84,19 +88,26 @@ class Tiny:
         )
 
 
-@pytest.fixture
-def tiny(tmp_path):
-    made = Tiny(tmp_path)
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A world whose history was read; nobody goes on with it."""
+    made = Tiny(tmp_path_factory.mktemp("loaded"))
     made.load()
     yield made
     made.operations.close()
 
 
+@pytest.fixture
+def tiny(tmp_path, loaded):
+    made = Tiny(tmp_path, loaded)
+    yield made
+    made.operations.close()
+
+
 @pytest.fixture(scope="module")
-def first_day(tmp_path_factory):
+def first_day(tmp_path_factory, loaded):
     """The first day of a world of its own, for tests that only look at it; its population serves all of them."""
-    made = Tiny(tmp_path_factory.mktemp("first"))
-    made.load()
+    made = Tiny(tmp_path_factory.mktemp("first"), loaded)
     yield made.day()
     made.operations.close()
 

@@ -21,14 +21,17 @@ print(json.dumps({{"seconds": seconds, "heavy": heavy}}))
 """
 
 
-@pytest.fixture
-def environment(tmp_path):
-    """A home of nobody: no settings, no instance, nothing of the machine's user."""
-    (tmp_path / "dagster").mkdir()
-    (tmp_path / "dagster" / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A home of nobody, in which dbt was parsed: no settings, no instance, nothing of the machine's user."""
+    home = tmp_path_factory.mktemp("nobody")
+    (home / "dagster").mkdir()
+    (home / "dagster" / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
     kept = {name: value for name, value in os.environ.items() if "STAKAZO" not in name and not name.startswith("META_")}
-    own = {"HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "dagster"), "STAKAZO_HOME": str(tmp_path / "home")}
-    return {**kept, **own, "OPENBLAS_NUM_THREADS": "1", "DO_NOT_TRACK": "1"}
+    own = {"HOME": str(home), "DAGSTER_HOME": str(home / "dagster"), "STAKAZO_HOME": str(home / "home")}
+    made = {**kept, **own, "OPENBLAS_NUM_THREADS": "1", "DO_NOT_TRACK": "1"}
+    run([sys.executable, "-c", LOAD], made)  # parses dbt where nobody has, and compiles bytecode
+    return made
 
 
 def run(command, environment):
@@ -38,13 +41,12 @@ def run(command, environment):
 
 
 def test_the_definitions_load_within_five_seconds_and_without_heavy_packages(environment):
-    run([sys.executable, "-c", LOAD], environment)  # parses dbt where nobody has, and compiles bytecode
     loads = []
-    for _ in range(3):
+    while len(loads) < 3 and not any(load["seconds"] < 5 for load in loads):  # the best of up to three
         done = run([sys.executable, "-c", LOAD], environment)
         assert done.returncode == 0, done.stderr
         loads.append(json.loads(done.stdout.splitlines()[-1]))
-    assert [load["heavy"] for load in loads] == [[], [], []]
+    assert all(load["heavy"] == [] for load in loads)
     assert min(load["seconds"] for load in loads) < 5, loads
 
 

@@ -2,14 +2,18 @@
 
 import json
 import os
+import warnings
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from dagster import (
     AssetKey,
+    BetaWarning,
     DagsterInstance,
+    Definitions,
     RunRequest,
     SkipReason,
     build_run_status_sensor_context,
@@ -32,7 +36,6 @@ from sensors.schedules import (
     monthly_audit,
     weekly_population,
 )
-from stakazo_pipelines.definitions import defs
 from stakazo_pipelines.ingest import LAST_ZONE
 from stakazo_pipelines.policy import IngestPolicy, Policy
 
@@ -48,8 +51,18 @@ class FixedClock(ClockResource):
         return NOW
 
 
+@cache
+def definitions() -> Definitions:
+    """Loaded where they are looked at: dbt, which they parse and import, would hold up every worker's collection."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)  # as importing Dagster has it, which pytest undoes for each test
+        from stakazo_pipelines.definitions import defs
+    return defs
+
+
 def graph() -> dict[str, object]:
     """The whole asset graph and what starts it, in a form that a person can compare."""
+    defs = definitions()
     assets = defs.resolve_asset_graph()
     specs = {spec.key: spec for one in assets.assets_defs for spec in one.check_specs}
     return {
@@ -88,7 +101,7 @@ def test_the_asset_graph_is_the_one_on_record():
 
 
 def test_every_asset_tells_an_analyst_what_it_is_and_whose():
-    assets = defs.resolve_asset_graph()
+    assets = definitions().resolve_asset_graph()
     for key in assets.get_all_asset_keys():
         node = assets.get(key)
         if node.is_materializable:
@@ -107,7 +120,7 @@ def test_money_flows_only_behind_checks_that_block():
 
 
 def test_the_lineage_reads_from_the_platform_to_the_published_change():
-    assets = defs.resolve_asset_graph()
+    assets = definitions().resolve_asset_graph()
     chain = ["meta/entities", "meta/raw_insights", "stg_insights", "roas_estimates", "budget_allocations", "decisions"]
     for earlier, later in zip(chain, [*chain[1:], "meta/publish_actions"], strict=True):
         above, waiting = set[AssetKey](), [AssetKey.from_user_string(later)]
@@ -131,7 +144,7 @@ def test_the_audit_waits_for_nobody_and_nobody_for_it():
     assert isinstance(jobs, dict)
     assert [name for name, keys in jobs.items() if "engine_audit" in keys] == ["audit"]
     assert jobs["audit"] == ["engine_audit"]
-    assert not defs.resolve_asset_graph().get(AssetKey("engine_audit")).child_keys
+    assert not definitions().resolve_asset_graph().get(AssetKey("engine_audit")).child_keys
 
 
 @pytest.fixture
