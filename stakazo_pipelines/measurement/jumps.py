@@ -1,8 +1,8 @@
 """Where an arm's level jumped (a new creative, another bid or audience), or its whole account's (a site that broke).
 
 What came before then counts less. Each day of each arm, or account, is a candidate, judged by the conversions of the
-weeks on either side: the odds of a jump there are those of its hazard times a Bayes factor, log rates compared as normals
-(Poisson counts, the level's drift, an account's shocks, a normal jump).
+weeks on either side: the odds of a jump there are those of its hazard times a Bayes factor, log rates compared as
+normals (Poisson counts, the level's drift, an account's shocks, a normal jump).
 """
 
 from dataclasses import dataclass

@@ -95,11 +95,11 @@ def test_a_known_edit_is_followed_where_the_counts_alone_would_not_do() -> None:
 
 
 def test_edits_that_counts_say_nothing_of_are_believed_as_before_looking_however_many_there_are() -> None:
-    trace = Trace(np.zeros((60, 1)), np.full((60, 1), 1e-7))
+    nothing, hardly_any = np.zeros((60, 1)), np.full((60, 1), 1e-7)
     for days in ([30], range(22, 38, 2)):
         hazard = np.full((60, 1), 1e-6)
         hazard[list(days)] = 0.6
-        chances = jump_chances(trace, hazard=hazard, jump_sd=0.05, drift_sd=0.0)
+        chances = jump_chances(nothing, hardly_any, hazard=hazard, jump_sd=0.05, drift_sd=0.0)
         assert chances[list(days), 0] == pytest.approx(0.6, abs=0.01)
 
 
