@@ -43,7 +43,7 @@ def ranks_of(options: Options, number: int) -> pl.DataFrame:
     drawn = draw_population(2 * number)
     made = simulate(drawn, design, 2 * number + 1)
     if options.known:
-        population = replace(drawn, elasticity_mean_sd=1e-3, trend_sd=1e-6)
+        population = replace(drawn, elasticity_mean_sd=1e-3, trend_sd=1e-6, jump_hazard=0.0)
     else:
         population = fit_population(
             made.arm_days, {}, as_of=design.as_of, window_days=options.days, max_arms=150, seed=number
