@@ -62,6 +62,7 @@ def main() -> None:
     )
     made = simulate(Population(), design, args.seed)
     arms = made.arms.with_columns(budget=None)  # estimates are then at the reference spend
+    steady = Population(jump_hazard=0.0, account_jump_hazard=0.0)  # the full model has no jumps
     settings = MeasurementPolicy(window_days=args.days)
     costs: dict[str, tuple[float, float]] = {}
 
@@ -77,7 +78,7 @@ def main() -> None:
 
     fitted = timed(
         "population, empirical Bayes",
-        lambda: fit_population(made.arm_days, {}, as_of=design.as_of, window_days=args.days),
+        lambda: fit_population(made.arm_days, {}, as_of=design.as_of, window_days=args.days, prior=steady),
         costs,
     )
     own = timed("estimate", lambda: daily(fitted), costs)
@@ -89,7 +90,7 @@ def main() -> None:
         maturity={},
         value_memory_days=fitted.value_memory_days,
     )
-    model = full_model(panel, fitted, Population(), step_days=args.step_days)
+    model = full_model(panel, fitted, steady, step_days=args.step_days)
     compiled = timed("NUTS, compile", lambda: compile_model(model, keep=(*HYPER, *ARMS, *SHARED)), costs)
     trace = timed(
         "NUTS, sample",

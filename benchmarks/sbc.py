@@ -15,6 +15,7 @@ import polars as pl
 from scipy.stats import chisquare, norm
 
 from stakazo_pipelines.measurement.estimate import estimate
+from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.measurement.simulate import Design, draw_population, simulate
 from stakazo_pipelines.policy import MeasurementPolicy
@@ -43,10 +44,24 @@ def ranks_of(options: Options, number: int) -> pl.DataFrame:
     drawn = draw_population(2 * number)
     made = simulate(drawn, design, 2 * number + 1)
     if options.known:
-        population = replace(drawn, elasticity_mean_sd=1e-3, trend_sd=1e-6, jump_hazard=0.0)
+        population = replace(
+            drawn,
+            elasticity_mean_sd=1e-3,
+            elasticity_slopes_sd=(1e-6, 1e-6),
+            level_slopes_sd=(1e-6, 1e-6),
+            trend_sd=1e-6,
+            jump_hazard=0.0,
+            account_jump_hazard=0.0,
+        )
     else:
         population = fit_population(
-            made.arm_days, {}, as_of=design.as_of, window_days=options.days, max_arms=150, seed=number
+            made.arm_days,
+            {},
+            as_of=design.as_of,
+            window_days=options.days,
+            prior=Population(jump_hazard=0.0, account_jump_hazard=0.0),
+            max_arms=150,
+            seed=number,
         )
     found = estimate(
         arm_days=made.arm_days,

@@ -74,6 +74,26 @@ class Filtered:
     mean_shock: Array  # per account: over its days with delivery
     trace: Trace | None = None
 
+    @property
+    def walk(self) -> Array:
+        """Per account: how far all its arms have moved together since the first day."""
+        return self.shared[:, _WALK]
+
+
+def backwards(series: Series, walk_jump_variance: Array) -> Series:
+    """The same days, the last one first. What jumped before a day jumps after it then, that is before the next."""
+    return Series(
+        count=series.count[::-1],
+        log_ratio=series.log_ratio[::-1],
+        offset=series.offset[::-1],
+        offset_variance=series.offset_variance[::-1],
+        observed=series.observed[::-1],
+        weekday=series.weekday[::-1],
+        account=series.account,
+        accounts=series.accounts,
+        walk_jump_variance=np.roll(walk_jump_variance[::-1], 1, axis=0),
+    )
+
 
 def start_shared(dynamics: Dynamics, accounts: int) -> tuple[Array, Array]:
     """Shared state before the first day: weekday effects sum to zero by their covariance."""

@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 
 from stakazo_pipelines.measurement.arrays import Array
-from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.hyperparameters import Population, Slopes
+from stakazo_pipelines.measurement.movements import DYNAMICS_SPREAD
 from stakazo_pipelines.measurement.panel import Panel
 from stakazo_pipelines.measurement.pooling import TREE_LEVELS, Tree
 from stakazo_pipelines.measurement.population import (
-    DYNAMICS_SPREAD,
     ELASTICITY_SDS_SPREAD,
-    ELASTICITY_SLOPES_SD,
-    LEVEL_SLOPES_SD,
     SDS_SPREAD,
 )
 from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, covariates_of
@@ -109,9 +107,11 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
         weekday_sd = pm.LogNormal("weekday_sd", np.log(defaults.weekday_sd), spread[5])
         account_drift = pm.LogNormal("account_drift_sd", np.log(defaults.account_drift_sd), spread[6])
         mean = pm.Normal("elasticity_mean", defaults.elasticity_mean, defaults.elasticity_mean_sd)
-        level_slopes = pm.Normal("level_slopes", np.asarray(defaults.level_slopes), np.asarray(LEVEL_SLOPES_SD))
+        level_slopes = pm.Normal(
+            "level_slopes", np.asarray(defaults.level_slopes), np.asarray(defaults.level_slopes_sd)
+        )
         slopes = pm.Normal(
-            "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(ELASTICITY_SLOPES_SD)
+            "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(defaults.elasticity_slopes_sd)
         )
         level_sds = _spreads("level_sds", defaults.level_sds, SDS_SPREAD)
         expected = (
@@ -208,6 +208,12 @@ def _spreads(name: str, centre: tuple[float, ...], spread: float) -> Any:
     import pymc as pm
 
     return pm.LogNormal(name, np.log(np.asarray(centre)), spread, shape=len(centre))
+
+
+def _slopes(name: str, centre: Slopes, sd: Slopes) -> Any:
+    import pymc as pm
+
+    return pm.Normal(name, np.asarray(centre), np.asarray(sd))
 
 
 def _above(tree: Tree, name: str, sds: Any, root: Any, *, many: float) -> Any:

@@ -13,7 +13,6 @@ from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
 
 SIDE_DAYS = 21  # before and after a candidate; of two jumps closer than that the clearer is told
 EDIT_HAZARD = 0.5  # that a known edit changes the level
-ACCOUNT_HAZARD = 0.002  # chance a day that all arms of an account jump together
 _LEAST_ARMS = 3
 _SMOOTHING = 0.5  # conversions
 _LEAST_EXPOSURE = 1e-9

@@ -82,9 +82,11 @@ def population_of(trace: Any, valued: Population) -> Population:
         elasticity_mean=float(posterior["elasticity_mean"].mean()),
         elasticity_mean_sd=float(posterior["elasticity_mean"].std()),
         elasticity_sds=_sds(posterior["elasticity_sds"]),
-        elasticity_slopes=_slopes(posterior["elasticity_slopes"]),
+        elasticity_slopes=_slopes(posterior["elasticity_slopes"].mean(axis=0)),
+        elasticity_slopes_sd=_slopes(posterior["elasticity_slopes"].std(axis=0)),
         level_sds=_sds(posterior["level_sds"]),
-        level_slopes=_slopes(posterior["level_slopes"]),
+        level_slopes=_slopes(posterior["level_slopes"].mean(axis=0)),
+        level_slopes_sd=_slopes(posterior["level_slopes"].std(axis=0)),
         value_sds=_sds(posterior["value_sds"]),
         drift_sd=typical("drift_sd"),
         trend=float(posterior["trend"].mean()),
@@ -103,6 +105,6 @@ def _sds(draws: Array) -> Sds:
     return arm, campaign, objective, account, platform
 
 
-def _slopes(draws: Array) -> Slopes:
-    first, second = draws.mean(axis=0).tolist()
+def _slopes(both: Array) -> Slopes:
+    first, second = both.tolist()
     return first, second

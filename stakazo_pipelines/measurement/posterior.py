@@ -9,7 +9,7 @@ from stakazo_pipelines.measurement.arrays import Array
 from stakazo_pipelines.measurement.curves import CURVATURE
 from stakazo_pipelines.measurement.filtering import Belief, Dynamics, Filtered, Series, run_filter
 from stakazo_pipelines.measurement.hyperparameters import Population
-from stakazo_pipelines.measurement.jumps import ACCOUNT_HAZARD, EDIT_HAZARD, jump_chances
+from stakazo_pipelines.measurement.jumps import EDIT_HAZARD, jump_chances
 from stakazo_pipelines.measurement.panel import Panel
 from stakazo_pipelines.measurement.pooling import leave_one_out
 from stakazo_pipelines.measurement.values import value_posterior
@@ -104,6 +104,28 @@ def sites_of(filtered: Filtered, prior: Belief, dynamics: Dynamics) -> Sites:
     return Sites(level, level_precision, elasticity, elasticity_precision)
 
 
+def held_to_group(filtered: Filtered, prior: Belief, dynamics: Dynamics) -> tuple[Belief, Array]:
+    """Belief and level skewness with the group's prior on the last day, of which spreads in the tree speak.
+
+    The filter starts from it on the first day, so that it has worn off by what the level moved since. A random walk is
+    the same in either direction: as much precision as it lost is given back, around the same mean.
+    """
+    arms, wandered = filtered.arms, filtered.wandered
+    lost = wandered / (prior.level_variance * (prior.level_variance + wandered))
+    share = lost / (1.0 + lost * arms.level_variance)
+    surprise = prior.level + dynamics.trend * filtered.elapsed - arms.level
+    kept = 1.0 - share * arms.level_variance
+    belief = Belief(
+        level=arms.level + share * arms.level_variance * surprise,
+        elasticity=arms.elasticity + share * arms.covariance * surprise,
+        level_variance=kept * arms.level_variance,
+        covariance=kept * arms.covariance,
+        elasticity_variance=arms.elasticity_variance - share * arms.covariance**2,
+    )
+    # Of a density tilted by a normal the third cumulant shrinks with the cube of the variance.
+    return belief, filtered.level_skewness * kept**1.5
+
+
 def _divide(mean: Array, variance: Array, prior_mean: Array, prior_variance: Array) -> tuple[Array, Array]:
     precision = 1.0 / variance - 1.0 / prior_variance
     kept = precision > _LEAST_PRECISION
@@ -116,6 +138,8 @@ class Fit:
     """The last filter run with its prior and sites; log value per conversion over the account's; what shifts priors."""
 
     filtered: Filtered
+    belief: Belief  # of the last day, groups included
+    level_skewness: Array
     prior: Belief
     sites: Sites
     value: Array
@@ -139,12 +163,11 @@ def run_passes(panel: Panel, population: Population) -> Fit:
         walk_jump_variance=jumps[1] * population.jump_sd**2,
     )
     fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
-    for step in range(_PASSES - 1):
+    for _ in range(_PASSES - 1):
         prior = _pooled_prior(panel, fit, population)
-        if step == 0:
-            # Shocks that do not average out are the account's level: many arms with wide priors put the first days'
-            # surprise into the shock, their levels learn the opposite, and no later day could tell.
-            prior = replace(prior, level=prior.level + filtered.mean_shock[panel.series.account])
+        # Shocks that do not average out are the account's level: many arms with wide priors put the first days'
+        # surprise into the shock, their levels learn the opposite, and no later day could tell.
+        prior = replace(prior, level=prior.level + filtered.mean_shock[panel.series.account])
         filtered = run_filter(series, dynamics, prior)
         fit = _fit(panel, filtered, prior, dynamics, value, value_variance, jumps)
     return fit
@@ -159,7 +182,7 @@ def _jumps(panel: Panel, filtered: Filtered, population: Population) -> tuple[Ar
     arms = jump_chances(trace.count, trace.exposure, hazard=hazard, jump_sd=jump_sd, drift_sd=population.drift_sd)
     accounts = jump_chances(
         *trace.of_accounts(filtered.arms.level, series.account, series.accounts),
-        hazard=ACCOUNT_HAZARD,
+        hazard=population.account_jump_hazard,
         jump_sd=jump_sd,
         drift_sd=population.account_drift_sd,
         shock_sd=population.shock_sd,
@@ -177,10 +200,13 @@ def _fit(
     value_variance: Array,
     jumps: tuple[Array, Array],
 ) -> Fit:
-    returns = np.clip(filtered.arms.level + value, -_MAX_COVARIATE, _MAX_COVARIATE)
+    belief, skewness = held_to_group(filtered, prior, dynamics)
+    returns = np.clip(belief.level + value, -_MAX_COVARIATE, _MAX_COVARIATE)
     level_covariates = covariates_of(panel, value)
     return Fit(
         filtered=filtered,
+        belief=belief,
+        level_skewness=skewness,
         prior=prior,
         sites=sites_of(filtered, prior, dynamics),
         value=value,
@@ -215,38 +241,41 @@ def _pooled_prior(panel: Panel, fit: Fit, population: Population) -> Belief:
         sds=population.elasticity_sds,
         root=(population.elasticity_mean, population.elasticity_mean_sd**2),
     )
+    # Slopes that few arms have told leave an arm the less sure, the further it lies from the others.
+    level_doubt = fit.level_covariates**2 @ np.square(population.level_slopes_sd)
+    elasticity_doubt = fit.elasticity_covariates**2 @ np.square(population.elasticity_slopes_sd)
     return Belief(
         level=level + level_shift - population.trend * fit.filtered.elapsed,
         elasticity=elasticity + elasticity_shift,
-        level_variance=level_variance,
+        level_variance=level_variance + level_doubt,
         covariance=np.zeros(len(level)),
-        elasticity_variance=elasticity_variance,
+        elasticity_variance=elasticity_variance + elasticity_doubt,
     )
 
 
 def ahead(panel: Panel, population: Population, fit: Fit) -> ArmPosterior:
     """A fit's posterior, predicted over the days after the panel's last."""
-    filtered, value, value_variance = fit.filtered, fit.value, fit.value_variance
+    filtered, belief, value, value_variance = fit.filtered, fit.belief, fit.value, fit.value_variance
     shared, shared_variance = _shared_ahead(panel.series, filtered, population)
     steps = np.arange(1, HORIZON_DAYS + 1)
     account = panel.series.account
     drift = population.drift_sd**2 * WALK_AHEAD
     # A random-walk filter trails an unknown slope by P / q days (its steady-state ramp error), at most by its past.
-    lag = np.minimum(filtered.arms.level_variance / population.drift_sd**2, filtered.elapsed)
+    lag = np.minimum(belief.level_variance / population.drift_sd**2, filtered.elapsed)
     slope = population.trend_sd**2 * (lag + float(steps.mean())) ** 2
     return ArmPosterior(
         log_value=np.log(panel.ref_spend)
         + panel.log_rate
-        + filtered.arms.level
+        + belief.level
         + population.trend * float(steps.mean())
         + shared[account]
         + np.log(panel.unit_value)
         + value,
-        elasticity=filtered.arms.elasticity,
-        log_value_variance=filtered.arms.level_variance + drift + slope + shared_variance[account] + value_variance,
-        covariance=filtered.arms.covariance,
-        elasticity_variance=filtered.arms.elasticity_variance,
-        third_cumulant=filtered.level_skewness * filtered.arms.level_variance**1.5,
+        elasticity=belief.elasticity,
+        log_value_variance=belief.level_variance + drift + slope + shared_variance[account] + value_variance,
+        covariance=belief.covariance,
+        elasticity_variance=belief.elasticity_variance,
+        third_cumulant=fit.level_skewness * belief.level_variance**1.5,
     )
 
 

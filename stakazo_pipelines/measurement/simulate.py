@@ -16,13 +16,11 @@ from stakazo_pipelines.measurement.arrays import Array, IntArray, sum_by
 from stakazo_pipelines.measurement.curves import ELASTICITY_MAX, ELASTICITY_MIN
 from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slopes
 from stakazo_pipelines.measurement.maturity import MATURE_AGE
+from stakazo_pipelines.measurement.movements import DYNAMICS_SPREAD
 from stakazo_pipelines.measurement.panel import Panel, build_panel
 from stakazo_pipelines.measurement.pooling import Tree
 from stakazo_pipelines.measurement.population import (
-    DYNAMICS_SPREAD,
     ELASTICITY_SDS_SPREAD,
-    ELASTICITY_SLOPES_SD,
-    LEVEL_SLOPES_SD,
     SDS_SPREAD,
 )
 from stakazo_pipelines.measurement.posterior import HORIZON_DAYS, LEVEL_ROOT, covariates_of
@@ -89,9 +87,9 @@ def draw_population(seed: int) -> Population:
     return replace(
         centre,
         elasticity_mean=float(rng.normal(centre.elasticity_mean, centre.elasticity_mean_sd)),
-        elasticity_slopes=slopes(centre.elasticity_slopes, ELASTICITY_SLOPES_SD),
+        elasticity_slopes=slopes(centre.elasticity_slopes, centre.elasticity_slopes_sd),
         elasticity_sds=spreads(centre.elasticity_sds, ELASTICITY_SDS_SPREAD),
-        level_slopes=slopes(centre.level_slopes, LEVEL_SLOPES_SD),
+        level_slopes=slopes(centre.level_slopes, centre.level_slopes_sd),
         level_sds=spreads(centre.level_sds, SDS_SPREAD),
         value_sds=spreads(centre.value_sds, SDS_SPREAD),
         drift_sd=around(centre.drift_sd, drift),

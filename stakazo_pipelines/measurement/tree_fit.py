@@ -28,6 +28,7 @@ class TreePrior:
 class TreeFit:
     sds: Sds
     slopes: Slopes
+    slopes_sd: Slopes  # the prior's without covariates
     root_mean: float
     root_variance: float
 
@@ -56,13 +57,20 @@ def fit_tree(tree: Tree, mean: Array, precision: Array, prior: TreePrior, covari
     up, point = send(found.x), centre + found.x * scale
     total = float(up.precision[-1].sum()) + 1.0 / prior.root[1]
     weighted = float(up.weighted[-1].sum()) + prior.root[0] / prior.root[1]
-    spread = prior.spread**2 / np.maximum(_bends(loss, found.x, levels), 1.0)
-    arm, campaign, objective, account, platform = np.exp(point[:levels] + spread).tolist()
+    variances = scale**2 / np.maximum(_bends(loss, found.x), 1.0)
+    arm, campaign, objective, account, platform = np.exp(point[:levels] + variances[:levels]).tolist()
     first, second = point[levels:].tolist()
-    return TreeFit((arm, campaign, objective, account, platform), (first, second), weighted / total, 1.0 / total)
+    first_sd, second_sd = np.sqrt(variances[levels:]).tolist()
+    return TreeFit(
+        (arm, campaign, objective, account, platform),
+        (first, second),
+        (first_sd, second_sd),
+        weighted / total,
+        1.0 / total,
+    )
 
 
-def _bends(loss: Callable[[Array], float], at: Array, count: int) -> Array:
-    """Second derivatives of `loss` along its first `count` directions."""
-    steps = _STEP * np.eye(len(at))[:count]
+def _bends(loss: Callable[[Array], float], at: Array) -> Array:
+    """Second derivatives of `loss` along each direction."""
+    steps = _STEP * np.eye(len(at))
     return np.array([loss(at + step) + loss(at - step) - 2 * loss(at) for step in steps]) / _STEP**2

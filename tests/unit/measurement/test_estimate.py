@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from stakazo_pipelines.errors import MeasurementError
+from stakazo_pipelines.measurement.curves import MEASURED_MAX
 from stakazo_pipelines.measurement.estimate import SCHEMA, Estimates, estimate
 from stakazo_pipelines.measurement.population import Population
 from stakazo_pipelines.policy import MeasurementPolicy
@@ -217,7 +218,7 @@ def test_draws_agree_with_the_reported_interval(small_world: Callable[..., Any])
     world = small_world()
     result = run(world.arm_days, world.arms)
     frame = result.frame
-    log_value, elasticity = result.draws(4000, seed=5)
+    log_value, elasticity = result.draws(4000, seed=5, most=MEASURED_MAX)
     distance = np.log(frame["budget"].to_numpy() / frame["ref_spend"].to_numpy())
     marginal = elasticity * np.exp(log_value + elasticity * distance) / frame["budget"].to_numpy()
     for level, name in ((0.05, "marginal_roas_low"), (0.5, "marginal_roas"), (0.95, "marginal_roas_high")):
