@@ -53,8 +53,8 @@ def main() -> None:
     parser.add_argument("--campaigns", type=int, default=10, help="per account")
     parser.add_argument("--conversions", type=float, default=4.0, help="a day, of a typical arm")
     parser.add_argument("--step-days", type=int, default=1)
-    parser.add_argument("--draws", type=int, default=800)
-    parser.add_argument("--tune", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=2500)
+    parser.add_argument("--tune", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     design = Design(
