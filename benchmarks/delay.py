@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 from common.worlds import AGES, START, ArmWorld
 
+from stakazo_pipelines.allocation.posterior import expected_curve
 from stakazo_pipelines.measurement.estimate import estimate
 from stakazo_pipelines.measurement.maturity import MaturityCurve, learn_maturity
 from stakazo_pipelines.measurement.population import fit_population
@@ -88,7 +89,7 @@ class LateWorld(ArmWorld):
 
 @dataclass(frozen=True)
 class Bias:
-    """Estimate over truth - 1: by money over all ad groups, and the mean over those in state ok."""
+    """Estimate over truth - 1: of the expected value of all ad groups' money, and the mean of medians in state ok."""
 
     pooled: float
     mean: float
@@ -109,11 +110,12 @@ def judged(world: LateWorld, days: pl.DataFrame, curves: Mapping[str, MaturityCu
     recent = days if days["age_days"].n_unique() == 1 else days.filter(pl.col("age_days") <= NAIVE_DAYS)
     ratio = recent.group_by("arm_id").agg(naive=pl.col("conversions_value").sum() / pl.col("spend").sum())
     both = found.join(world.truth(), on="arm_id").join(ratio, on="arm_id").filter(pl.col("roas").is_not_null())
-    money, good = both["now"] * both["roas"], both["state"] == "ok"
-    naive = both["now"] * both["naive"]
+    now, true, good = both["now"].to_numpy(), both["true"].to_numpy(), (both["state"] == "ok").to_numpy()
+    # Sums are of means, as allocation counts money; medians are what an ad group's ROAS is told by.
+    naive = now * both["naive"].to_numpy()
     return tuple(
-        Bias(float(told.sum() / both["true"].sum()) - 1.0, float((told / both["true"]).filter(good).mean()) - 1.0)
-        for told in (money, naive)
+        Bias(float(summed.sum() / true.sum()) - 1.0, float((told / true)[good].mean()) - 1.0)
+        for summed, told in ((expected_curve(both, now).scale, now * both["roas"].to_numpy()), (naive, naive))
     )
 
 
