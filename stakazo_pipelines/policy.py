@@ -55,8 +55,8 @@ class AllocationPolicy(_Section):
     """How budgets move. Fractions are of the budget before the change."""
 
     step_cap: Annotated[float, Field(gt=0, le=1)] = 0.2
-    min_change: Fraction = 0.02
-    min_budget_share: Fraction = 0.1  # of the arm's own average in the window: nothing is starved
+    min_change: Fraction = 0.01
+    min_budget_share: Fraction = 0.05  # of the arm's own average in the window: nothing is starved
     total: Annotated[Decimal, Field(gt=0)] | None = None  # per account and day; None keeps today's sum
     # What an arm counts with: its expected value, unless one of these asks for care (allocation/risk.py says how).
     risk_quantile: Annotated[float, Field(gt=0, le=0.5)] | None = None
