@@ -148,7 +148,8 @@ def test_a_plan_that_is_expected_to_lose_is_dropped_whole():
 
 def test_changes_too_small_to_publish_are_dropped_and_the_rest_still_balances():
     # One good arm is paid for by twenty: a cut of 1 % each is not worth a write, 2 % of some of them is.
-    result = run(*world([100.0] * 21, [4.0] + [1.0] * 20, sd=0.01))
+    policy = Policy(allocation=AllocationPolicy(min_change=0.02))
+    result = run(*world([100.0] * 21, [4.0] + [1.0] * 20, sd=0.01), policy=policy)
     frame = result.frame
     change = (frame["proposed_budget"] - frame["current_budget"]).abs() / frame["current_budget"]
     assert frame["proposed_budget"].sum() == pytest.approx(2100.0, abs=1e-9)
@@ -160,7 +161,7 @@ def test_changes_too_small_to_publish_are_dropped_and_the_rest_still_balances():
 def test_nothing_is_starved_below_its_share_of_its_own_average():
     estimates, arms = world([10, 20], [0.5, 4.0])
     estimates = FakeEstimates(estimates.frame.with_columns(spend=pl.Series([30 * 95.0, 600.0])))
-    result = run(estimates, arms)
+    result = run(estimates, arms, policy=Policy(allocation=AllocationPolicy(min_budget_share=0.1)))
     assert proposed(result)["a0"] == 9.5
     assert binding(result)["a0"] == "minimum"
 
