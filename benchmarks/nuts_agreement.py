@@ -16,17 +16,9 @@ import polars as pl
 
 from stakazo_pipelines.measurement.audit import QUANTITIES, agreement, arm_draws, compare
 from stakazo_pipelines.measurement.estimate import estimate
-from stakazo_pipelines.measurement.full_model import (
-    ARMS,
-    HYPER,
-    SHARED,
-    Sampling,
-    compile_model,
-    diagnose,
-    full_model,
-    sample,
-)
+from stakazo_pipelines.measurement.full_model import ARMS, HYPER, SHARED, full_model
 from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.nuts import Sampling, compile_model, diagnose, sample
 from stakazo_pipelines.measurement.panel import build_panel
 from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.measurement.population_pymc import population_of

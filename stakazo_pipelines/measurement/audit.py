@@ -14,21 +14,10 @@ import polars as pl
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import TAIL_90, Array, IntArray
 from stakazo_pipelines.measurement.estimate import estimate
-from stakazo_pipelines.measurement.full_model import (
-    ARMS,
-    CHECKED,
-    HYPER,
-    SHARED,
-    Diagnostics,
-    Sampling,
-    compile_model,
-    diagnose,
-    drawn,
-    full_model,
-    sample,
-)
+from stakazo_pipelines.measurement.full_model import ARMS, CHECKED, HYPER, SHARED, full_model
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
+from stakazo_pipelines.measurement.nuts import Diagnostics, Sampling, compile_model, diagnose, drawn, sample
 from stakazo_pipelines.measurement.panel import Panel, build_panel
 from stakazo_pipelines.measurement.population import arms_of, fit_population, subsample
 from stakazo_pipelines.measurement.posterior import HORIZON_DAYS, WALK_AHEAD

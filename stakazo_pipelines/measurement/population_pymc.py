@@ -13,18 +13,10 @@ import polars as pl
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement.arrays import Array
-from stakazo_pipelines.measurement.full_model import (
-    HYPER,
-    Diagnostics,
-    Sampling,
-    compile_model,
-    diagnose,
-    drawn,
-    full_model,
-    sample,
-)
+from stakazo_pipelines.measurement.full_model import HYPER, full_model
 from stakazo_pipelines.measurement.hyperparameters import Population, Sds, Slopes
 from stakazo_pipelines.measurement.maturity import MaturityCurve
+from stakazo_pipelines.measurement.nuts import Diagnostics, Sampling, compile_model, diagnose, drawn, sample
 from stakazo_pipelines.measurement.panel import build_panel
 from stakazo_pipelines.measurement.population import arms_of, fit_value, subsample
 

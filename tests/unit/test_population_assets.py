@@ -17,8 +17,8 @@ from stakazo_pipelines.cycle import audit as auditing
 from stakazo_pipelines.cycle import returns
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.audit import Audit
-from stakazo_pipelines.measurement.full_model import Diagnostics
 from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.nuts import Diagnostics
 from stakazo_pipelines.measurement.simulate import Design, simulate
 
 TODAY = date(2026, 6, 30)

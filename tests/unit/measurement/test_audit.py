@@ -10,8 +10,8 @@ from stakazo_pipelines.cycle.audit import disagreements, misfits
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement import audit as engines
 from stakazo_pipelines.measurement.audit import ArmDraws, Audit, agreement, audit_engine, compare
-from stakazo_pipelines.measurement.full_model import Diagnostics, Sampling
 from stakazo_pipelines.measurement.hyperparameters import Population
+from stakazo_pipelines.measurement.nuts import Diagnostics, Sampling
 from stakazo_pipelines.measurement.panel import build_panel
 from stakazo_pipelines.measurement.population import arms_of
 from stakazo_pipelines.measurement.simulate import Design, simulate

@@ -9,7 +9,8 @@ import pytest
 
 from stakazo_pipelines.errors import MeasurementError
 from stakazo_pipelines.measurement import population_pymc
-from stakazo_pipelines.measurement.full_model import HYPER, Diagnostics, Sampling
+from stakazo_pipelines.measurement.full_model import HYPER
+from stakazo_pipelines.measurement.nuts import Diagnostics, Sampling
 from stakazo_pipelines.measurement.population import Population, fit_population
 from stakazo_pipelines.measurement.population_pymc import sample_population
 
