@@ -25,7 +25,7 @@ from stakazo_pipelines.lake import (
     quarantine_frame,
 )
 from stakazo_pipelines.lake.frames import instant
-from stakazo_pipelines.lake.store import newest_whole, read_raw
+from stakazo_pipelines.lake.vintages import newest_whole, read_raw
 from stakazo_pipelines.platforms.port import (
     Account,
     AdPlatform,

@@ -14,7 +14,8 @@ from stakazo_pipelines.lake.frames import (
     insight_rows_frame,
     quarantine_frame,
 )
-from stakazo_pipelines.lake.store import DATASETS, INSIGHT_DATASETS, Lake, RawFile, Reading, Unreadable
+from stakazo_pipelines.lake.store import Lake
+from stakazo_pipelines.lake.vintages import DATASETS, INSIGHT_DATASETS, RawFile, Reading, Unreadable
 
 __all__ = [
     "DATASETS",

@@ -15,7 +15,8 @@ from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import RAW_ENTITIES_SCHEMA, RAW_INSIGHTS_SCHEMA, Lake, RawFile, Unreadable
 from stakazo_pipelines.lake.files import write_frame
 from stakazo_pipelines.lake.frames import INSTANT
-from stakazo_pipelines.lake.store import INSIGHT_DATASETS, newest_whole, read_parquet
+from stakazo_pipelines.lake.store import read_parquet
+from stakazo_pipelines.lake.vintages import INSIGHT_DATASETS, newest_whole
 from stakazo_pipelines.marts.tables import day_file, mart_schema
 from stakazo_pipelines.measurement.maturity import BETWEEN, DEFAULT_MATURITY, MATURE_AGE, MaturityCurve
 

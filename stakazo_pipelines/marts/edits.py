@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from stakazo_pipelines.lake import Lake
-from stakazo_pipelines.lake.store import read_raw
+from stakazo_pipelines.lake.vintages import read_raw
 from stakazo_pipelines.vocabulary import Level
 
 _ACCOUNT = ["platform", "account_id"]

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from stakazo_pipelines.lake import Lake, RawFile
-from stakazo_pipelines.lake.store import newest_whole, read_raw
+from stakazo_pipelines.lake.vintages import newest_whole, read_raw
 from stakazo_pipelines.marts.arms import aged, campaign_windows, with_windows
 from stakazo_pipelines.vocabulary import Level
 
