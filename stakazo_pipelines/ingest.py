@@ -22,15 +22,16 @@ from stakazo_pipelines.lake import (
     edits_frame,
     entities_frame,
     insight_days,
+    newest_snapshots,
     quarantine_frame,
 )
+from stakazo_pipelines.lake.account_rows import account_entity
 from stakazo_pipelines.lake.frames import instant
-from stakazo_pipelines.lake.vintages import newest_whole, read_raw
+from stakazo_pipelines.lake.vintages import read_raw
 from stakazo_pipelines.platforms.port import (
     Account,
     AdPlatform,
     EntitiesResult,
-    Entity,
     InsightsQuery,
     Quarantined,
 )
@@ -114,7 +115,7 @@ async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) ->
     report = IngestReport(accounts=await _accounts(platform))
     gate = asyncio.Semaphore(READINGS_AT_ONCE)
     earlier = [file for file in lake.raw_files("entities", platform=platform.name) if file.fetched_at < instant(now)]
-    before = {file.account_id: file for file in newest_whole(earlier, key=lambda file: file.account_id)[0]}
+    before = newest_snapshots(earlier, columns=SNAPSHOT_COLUMNS).frame.partition_by("account_id", as_dict=True)
 
     async def level_of(account: Account, level: Level) -> EntitiesResult:
         async with gate:
@@ -123,15 +124,14 @@ async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) ->
     async def one(account: Account) -> None:
         listed = [level for level in ENTITY_LEVELS if level in platform.capabilities.levels]
         results = await _all(level_of(account, level) for level in listed)
-        entities = [_as_entity(account), *(entity for result in results for entity in result.entities)]
+        entities = [account_entity(account), *(entity for result in results for entity in result.entities)]
         rejected = [bad for result in results for bad in result.quarantined]
         day = now.astimezone(ZoneInfo(account.timezone)).date()
         frame = entities_frame(entities, account=account, platform=platform.name, fetched_at=now)
         _keep_rejected(lake, platform.name, account, day, now, rejected, report)
         keep = partial(lake.append_raw, platform.name, day=day, account_id=account.id, fetched_at=now)
-        if account.id in before:
-            old = read_raw([before[account.id]], "entities", columns=SNAPSHOT_COLUMNS).frame
-            edits = edits_frame(old, frame, fetched_at=now, whole=not rejected)
+        if (account.id,) in before:
+            edits = edits_frame(before[account.id,], frame, fetched_at=now, whole=not rejected)
             if not edits.is_empty():
                 keep("edits", frame=edits)
         keep("entities", frame=frame)
@@ -280,22 +280,6 @@ def _spoilt_readings(lake: Lake, platform: str, *, since: date) -> dict[tuple[st
     for account_id, fetched_at, first, last in rows.iter_rows():
         ranges.setdefault((account_id, fetched_at), []).append((first, last))
     return ranges
-
-
-def _as_entity(account: Account) -> Entity:
-    """The account's own row in its snapshot: allocation reads its smallest money unit and budget from there."""
-    least = {"min_daily_budget": account.min_daily_budget, "min_campaign_budget": account.min_campaign_budget}
-    amounts = {name: None if money is None else str(money.amount) for name, money in least.items()}
-    return Entity(
-        level=Level.ACCOUNT,
-        id=account.id,
-        account_id=account.id,
-        parent_id="",
-        name=account.name,
-        status=account.status,
-        native_type="account",
-        native={"minor_units": account.minor_units, **amounts},
-    )
 
 
 async def _each_account(report: IngestReport, one: Callable[[Account], Awaitable[None]]) -> None:

@@ -18,6 +18,7 @@ import polars as pl
 from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake.files import content_digest, sweep_folder, torn_reason, write_frame
 from stakazo_pipelines.lake.frames import instant
+from stakazo_pipelines.lake.snapshots import Snapshots, newest_snapshots
 from stakazo_pipelines.lake.vintages import (
     INSIGHT_DATASETS,
     RawFile,
@@ -157,14 +158,17 @@ class Lake:
         return Reading(reading.frame, (*torn, *reading.unreadable))
 
     def entities(
-        self, *, as_of: date = date.max, platform: str | None = None, account_id: str | None = None
-    ) -> Reading:
-        """The newest snapshot of each account taken on or before the day `as_of`."""
+        self,
+        *,
+        as_of: date = date.max,
+        platform: str | None = None,
+        account_id: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> Snapshots:
+        """The newest usable snapshot of each account taken on or before the day `as_of`."""
         files = self.raw_files("entities", platform=platform, account_id=account_id, until=as_of)
         # Days are of the account's zone, so the newest of an account is the newest fetch, whatever its day.
-        chosen, torn = newest_whole(files, key=lambda file: (file.platform, file.account_id))
-        reading = read_raw(chosen, "entities")
-        return Reading(reading.frame, (*torn, *reading.unreadable))
+        return newest_snapshots(files, columns=columns)
 
     # What Python assets compute
 

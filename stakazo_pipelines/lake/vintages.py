@@ -44,6 +44,11 @@ class RawFile:
     written: int
 
     @property
+    def account(self) -> tuple[str, str]:
+        """Its platform and account id."""
+        return (self.platform, self.account_id)
+
+    @property
     def key(self) -> tuple[str, str, str, date]:
         return (self.platform, self.dataset, self.account_id, self.day)
 
@@ -57,8 +62,12 @@ class RawFile:
 class Unreadable:
     """A file that could not be read, and why. The others were."""
 
-    path: Path
+    file: RawFile
     reason: str
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,28 +118,29 @@ def newest_whole(
             if reason is None:
                 chosen.append(file)
                 break
-            torn.append(Unreadable(file.path, reason))
+            torn.append(Unreadable(file, reason))
     return chosen, tuple(torn)
 
 
-def read_raw(files: Sequence[RawFile], dataset: str, *, columns: Sequence[str] = ()) -> Reading:
+def read_raw(files: Sequence[RawFile], dataset: str, *, columns: Sequence[str] = (), path_as: str = "") -> Reading:
     """The rows of raw files beneath each other; files that cannot be read are listed and left out.
 
-    Of many files name the `columns` needed (none: all of them): most of a row is its payload.
+    Of many files name the `columns` needed (none: all of them): most of a row is its payload. path_as: the column that
+    says which file a row is from ("": none does).
     """
     schema = dict(schema_of(dataset))
     wanted = list(columns or schema)
     try:
-        return Reading(_scan([file.path for file in files], schema, wanted))
+        return Reading(_scan([file.path for file in files], schema, wanted, path_as))
     except (pl.exceptions.PolarsError, OSError):
         pass  # one of them is bad: find out which
-    good: list[pl.DataFrame] = [pl.DataFrame(schema=schema).select(wanted)]
+    good: list[pl.DataFrame] = [_scan([], schema, wanted, path_as)]
     bad: list[Unreadable] = []
     for file in files:
         try:
-            good.append(_scan([file.path], schema, wanted))
+            good.append(_scan([file.path], schema, wanted, path_as))
         except (pl.exceptions.PolarsError, OSError) as error:
-            bad.append(Unreadable(file.path, torn_reason(file.path) or str(error).splitlines()[0]))
+            bad.append(Unreadable(file, torn_reason(file.path) or str(error).splitlines()[0]))
     return Reading(pl.concat(good), tuple(bad))
 
 
@@ -141,10 +151,16 @@ def schema_of(dataset: str) -> Mapping[str, Any]:
     return DATASETS[dataset]
 
 
-def _scan(paths: Sequence[Path], schema: dict[str, Any], columns: list[str]) -> pl.DataFrame:
+def _scan(paths: Sequence[Path], schema: dict[str, Any], columns: list[str], path_as: str) -> pl.DataFrame:
+    wanted = [*columns, *([path_as] if path_as else [])]
     if not paths:
-        return pl.DataFrame(schema=schema).select(columns)
+        return pl.DataFrame(schema=schema | {path_as: pl.String()}).select(wanted)
     scan = pl.scan_parquet(
-        list(paths), schema=schema, missing_columns="insert", extra_columns="ignore", hive_partitioning=False
+        list(paths),
+        schema=schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+        include_file_paths=path_as or None,
     )
-    return scan.select(columns).collect()
+    return scan.select(wanted).collect()
