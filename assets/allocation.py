@@ -13,7 +13,8 @@ from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from assets.pictures import account_totals, budget_moves, by_weight, frontier_plot
 from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
 from stakazo_pipelines.currency import load_rates
-from stakazo_pipelines.cycle.budgets import ALLOCATIONS, held_entities, known_accounts, platform_ledgers
+from stakazo_pipelines.cycle.accounts import known_accounts
+from stakazo_pipelines.cycle.budgets import ALLOCATIONS, held_entities, platform_ledgers
 from stakazo_pipelines.cycle.changes import decide
 from stakazo_pipelines.cycle.portfolio import allocate_day
 from stakazo_pipelines.cycle.portfolio_summary import PortfolioSummary
@@ -67,8 +68,8 @@ def budget_allocations(
         for day in as_days(list(context.partition_keys)):
             now = clock.now()
             accounts = known_accounts(opened, now.date() + timedelta(days=1))  # some zones are a day ahead
-            ledgers = platform_ledgers(database, accounts, now=now)
-            held = held_entities(database, accounts, now=now)
+            ledgers = platform_ledgers(database, accounts.found, now=now)
+            held = held_entities(database, accounts.found, now=now)
             result = allocate_day(
                 opened, rules, day, accounts=accounts, ledgers=ledgers, held=held,
                 rates=rates, sandbox=clock.sandbox_url is not None, stops=stops,

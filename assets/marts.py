@@ -92,7 +92,7 @@ def mart_assets(platforms: Sequence[str], dbt: DbtResource) -> AssetsDefinition:
         maturity, currency = learned_maturity(opened, days[-1]), rules.portfolio.reporting_currency
         with build_lock(opened):
             for file in request_days(opened, days, maturity=maturity, reporting_currency=currency):
-                context.log.warning(f"{file.path} is torn ({file.reason}); the vintage before it is used")
+                context.log.warning(f"{file.path} cannot be used ({file.reason}); the vintage before it is")
             results = {result.unique_id: result for result in dbt.build()}
             failed = [result for result in results.values() if result.failed]
             # Told only once the days are in place: a killed or failed build has then reported no new mart.

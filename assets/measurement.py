@@ -21,7 +21,7 @@ from assets.partitions import RANGE_RUNS, REPORT_DAYS, as_days
 from assets.pictures import by_weight, maturity_curve, response_curves_plot, roas_forest
 from resources import ClockResource, LakeResource, PolicyResource
 from stakazo_pipelines import marts
-from stakazo_pipelines.cycle.budgets import accounts_in
+from stakazo_pipelines.cycle.accounts import accounts_in
 from stakazo_pipelines.cycle.lift import UNSETTLED
 from stakazo_pipelines.cycle.maturity import MATURITY
 from stakazo_pipelines.cycle.returns import (
@@ -66,13 +66,15 @@ REPORTS = [AssetKey(f"ad_reporting__{grain}_report") for grain in ("account", "c
         ),
     ],
     description=(
-        "Which accounts' data may be acted upon on this day: reported recently, without impossible figures, and the "
-        "spend of campaigns, ad groups and ads adds up to the account's total, which is fetched separately."
+        "Which accounts' data may be acted upon on this day: reported recently, without impossible figures, the newest "
+        "entity snapshot readable, and the spend of campaigns, ad groups and ads adds up to the account's total, which "
+        "is fetched separately."
     ),
 )
 def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy: PolicyResource) -> MaterializeResult:
     opened, rules = lake.open(), policy.load()
-    snapshots = opened.entities().whole()
+    snapshots = opened.entities()
+    known = accounts_in(snapshots)
     for day in as_days(list(context.partition_keys)):
         since = day - timedelta(days=READINESS_DAYS - 1)
         verdicts = readiness(
@@ -84,12 +86,12 @@ def account_readiness(context: AssetExecutionContext, lake: LakeResource, policy
             day=day,
             tolerance=rules.ingest.reconciliation_tolerance,
             max_age_days=rules.measurement.stale_after_days,
-            known=snapshots,
+            known=snapshots.frame,
         )
         aside = sound_days(opened, day + timedelta(days=1), rules.measurement.window_days).aside
-        verdicts = readiness_with(verdicts, aside)
+        verdicts = readiness_with(verdicts, {**known.aside, **aside})
         opened.write_asset("account_readiness", day, verdicts)
-    seen = {f"{platform}/{account}" for platform, account in accounts_in(snapshots)}
+    seen = {f"{platform}/{account}" for platform, account in snapshots.accounts}
     seen |= {f"{row['platform']}/{row['account_id']}" for row in verdicts.iter_rows(named=True)}
     strangers = sorted(rules.accounts.keys() - seen)
     unready = verdicts.filter(~pl.col("ready"))

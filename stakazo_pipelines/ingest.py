@@ -1,4 +1,4 @@
-"""Reading a platform into the lake: which days, which levels, in how few requests, and what went wrong where.
+"""Reading a platform into the lake: which levels, in how few requests, and what went wrong where.
 
 One account that fails never keeps the others from being read; a platform of which nothing can be read is an error,
 which `or_unread` turns into a report where the other platforms shall go on. Memory stays flat however long the range:
@@ -8,13 +8,13 @@ a level is read in pieces of so many rows, and a piece is on disk before the nex
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from stakazo_pipelines.due_days import Pieces, days_to_read, held_days
 from stakazo_pipelines.errors import ConfigError, PermissionDeniedError, PlatformError, RejectedError
 from stakazo_pipelines.lake import (
     SNAPSHOT_COLUMNS,
@@ -22,15 +22,15 @@ from stakazo_pipelines.lake import (
     edits_frame,
     entities_frame,
     insight_days,
+    newest_snapshots,
     quarantine_frame,
 )
+from stakazo_pipelines.lake.account_rows import account_entity
 from stakazo_pipelines.lake.frames import instant
-from stakazo_pipelines.lake.store import newest_whole, read_raw
 from stakazo_pipelines.platforms.port import (
     Account,
     AdPlatform,
     EntitiesResult,
-    Entity,
     InsightsQuery,
     Quarantined,
 )
@@ -38,7 +38,6 @@ from stakazo_pipelines.vocabulary import Level
 
 REPORT_LEVELS = (Level.ACCOUNT, Level.CAMPAIGN, Level.AD_GROUP, Level.AD)
 ENTITY_LEVELS = (Level.CAMPAIGN, Level.AD_GROUP, Level.AD, Level.CREATIVE)
-ROWS_AT_ONCE = 6_000  # of one piece; a row and its payload take about 8 kB until they are written
 READINGS_AT_ONCE = 6  # of all accounts and levels; the adapter bounds the requests of each account itself
 LAST_ZONE = "Etc/GMT+12"  # far west: when a day has ended there it has ended in every account's zone
 _UNLISTED = 200  # rows a day of a level, until a snapshot or a first answer says better
@@ -74,38 +73,6 @@ def last_complete_day(now: datetime, timezone: str) -> date:
     return now.astimezone(ZoneInfo(timezone)).date() - timedelta(days=1)
 
 
-def days_to_read(
-    days: Iterable[date],
-    *,
-    newest: date,
-    ages: Sequence[int],
-    present: AbstractSet[date],
-    doubtful: AbstractSet[date] = frozenset(),
-) -> list[date]:
-    """Of a range of days, those whose age is due for another reading, those never read, and the `doubtful`.
-
-    The age of the newest complete day is 1. Past the oldest due age a doubtful day is left: its rows will stay bad.
-    """
-    due = set(ages)
-
-    def wanted(day: date) -> bool:
-        age = (newest - day).days + 1
-        return age in due or day not in present or (day in doubtful and age < max(due, default=0))
-
-    return sorted(day for day in days if day <= newest and wanted(day))
-
-
-def contiguous_ranges(days: Sequence[date]) -> list[tuple[date, date]]:
-    """Sorted days as (since, until) ranges, both inclusive: one request a range, not one a day."""
-    ranges: list[tuple[date, date]] = []
-    for day in days:
-        if ranges and day - ranges[-1][1] == timedelta(days=1):
-            ranges[-1] = (ranges[-1][0], day)
-        else:
-            ranges.append((day, day))
-    return ranges
-
-
 async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) -> IngestReport:
     """Snapshot every account's entities, filed under the account-local day of `now`, with the edits since the last one.
 
@@ -114,7 +81,7 @@ async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) ->
     report = IngestReport(accounts=await _accounts(platform))
     gate = asyncio.Semaphore(READINGS_AT_ONCE)
     earlier = [file for file in lake.raw_files("entities", platform=platform.name) if file.fetched_at < instant(now)]
-    before = {file.account_id: file for file in newest_whole(earlier, key=lambda file: file.account_id)[0]}
+    before = newest_snapshots(earlier, columns=SNAPSHOT_COLUMNS).frame.partition_by("account_id", as_dict=True)
 
     async def level_of(account: Account, level: Level) -> EntitiesResult:
         async with gate:
@@ -123,15 +90,14 @@ async def ingest_entities(platform: AdPlatform, lake: Lake, *, now: datetime) ->
     async def one(account: Account) -> None:
         listed = [level for level in ENTITY_LEVELS if level in platform.capabilities.levels]
         results = await _all(level_of(account, level) for level in listed)
-        entities = [_as_entity(account), *(entity for result in results for entity in result.entities)]
+        entities = [account_entity(account), *(entity for result in results for entity in result.entities)]
         rejected = [bad for result in results for bad in result.quarantined]
         day = now.astimezone(ZoneInfo(account.timezone)).date()
         frame = entities_frame(entities, account=account, platform=platform.name, fetched_at=now)
         _keep_rejected(lake, platform.name, account, day, now, rejected, report)
         keep = partial(lake.append_raw, platform.name, day=day, account_id=account.id, fetched_at=now)
-        if account.id in before:
-            old = read_raw([before[account.id]], "entities", columns=SNAPSHOT_COLUMNS).frame
-            edits = edits_frame(old, frame, fetched_at=now, whole=not rejected)
+        if (account.id,) in before:
+            edits = edits_frame(before[account.id,], frame, fetched_at=now, whole=not rejected)
             if not edits.is_empty():
                 keep("edits", frame=edits)
         keep("entities", frame=frame)
@@ -160,7 +126,7 @@ async def ingest_insights(
     """
     report = IngestReport(accounts=await _accounts(platform))
     reported = [level for level in levels if level in platform.capabilities.insight_levels]
-    held = {} if ages is None else _held_days(lake, platform.name, reported, days)
+    held = {} if ages is None else held_days(lake, platform.name, reported, days)
     sizes = lake.entity_counts(platform.name)
     gate = asyncio.Semaphore(READINGS_AT_ONCE)
 
@@ -175,7 +141,7 @@ async def ingest_insights(
         )
 
         async def read(level: Level) -> None:
-            pieces = _Pieces(wanted, 1 if level is Level.ACCOUNT else sizes.get((account.id, level.value), _UNLISTED))
+            pieces = Pieces(wanted, 1 if level is Level.ACCOUNT else sizes.get((account.id, level.value), _UNLISTED))
             while (piece := pieces.following()) is not None:
                 since, until = piece
                 async with gate:
@@ -204,29 +170,6 @@ async def ingest_insights(
     return report
 
 
-class _Pieces:
-    """Days cut into ranges of about ROWS_AT_ONCE rows, one after the other as it is seen how many rows a day has."""
-
-    def __init__(self, days: Sequence[date], rows_a_day: int) -> None:
-        self._left = contiguous_ranges(days)[::-1]
-        self._rows_a_day = rows_a_day
-
-    def following(self) -> tuple[date, date] | None:
-        """The next range, both ends inclusive; None when there is none left."""
-        if not self._left:
-            return None
-        since, until = self._left.pop()
-        width = max(ROWS_AT_ONCE // max(self._rows_a_day, 1), 1)
-        end = min(since + timedelta(days=width - 1), until)
-        if end < until:
-            self._left.append((end + timedelta(days=1), until))
-        return since, end
-
-    def saw(self, rows: int, *, days: int) -> None:
-        """What a range had; a level only ever turns out larger, so that one quiet week does not widen the next."""
-        self._rows_a_day = max(self._rows_a_day, -(-rows // days))
-
-
 async def _accounts(platform: AdPlatform) -> list[Account]:
     accounts = list(await platform.accounts())
     if not accounts:
@@ -243,59 +186,6 @@ async def _all(readings: Iterable[Awaitable[_T]]) -> list[_T]:
             raise outcome
         results.append(outcome)
     return results
-
-
-def _held_days(
-    lake: Lake, platform: str, levels: Sequence[Level], days: Sequence[date]
-) -> dict[str, tuple[AbstractSet[date], AbstractSet[date]]]:
-    """By account, the days that every level has, and those whose newest reading had rows rejected.
-
-    A run killed between two levels left days that are to be read. A rejected row may be of any day that was asked for
-    with it; a reading without rejected rows since then has settled them.
-    """
-    if not days or not levels:
-        return {}
-    found = [lake.fetches(platform, f"insights_{level}", since=min(days), until=max(days)) for level in levels]
-    spoilt = _spoilt_readings(lake, platform, since=min(days))
-    return {
-        account: (
-            set[date].intersection(*(set(by.get(account, ())) for by in found)),
-            {
-                day
-                for by in found
-                for day, fetched_at in by.get(account, {}).items()
-                if any(since <= day <= until for since, until in spoilt.get((account, fetched_at), ()))
-            },
-        )
-        for account in set[str]().union(*found)
-    }
-
-
-def _spoilt_readings(lake: Lake, platform: str, *, since: date) -> dict[tuple[str, datetime], list[tuple[date, date]]]:
-    """The ranges of days up to `since` or later that had rows rejected, by account and fetch."""
-    columns = ["account_id", "fetched_at", "since", "until"]
-    files = lake.raw_files("quarantine", platform=platform, since=since)  # each filed under the last day of its range
-    rows = read_raw(files, "quarantine", columns=columns).frame.drop_nulls().unique()
-    ranges: dict[tuple[str, datetime], list[tuple[date, date]]] = {}
-    for account_id, fetched_at, first, last in rows.iter_rows():
-        ranges.setdefault((account_id, fetched_at), []).append((first, last))
-    return ranges
-
-
-def _as_entity(account: Account) -> Entity:
-    """The account's own row in its snapshot: allocation reads its smallest money unit and budget from there."""
-    least = {"min_daily_budget": account.min_daily_budget, "min_campaign_budget": account.min_campaign_budget}
-    amounts = {name: None if money is None else str(money.amount) for name, money in least.items()}
-    return Entity(
-        level=Level.ACCOUNT,
-        id=account.id,
-        account_id=account.id,
-        parent_id="",
-        name=account.name,
-        status=account.status,
-        native_type="account",
-        native={"minor_units": account.minor_units, **amounts},
-    )
 
 
 async def _each_account(report: IngestReport, one: Callable[[Account], Awaitable[None]]) -> None:

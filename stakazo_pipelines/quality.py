@@ -1,12 +1,12 @@
 """Checks on frames, as pure functions: each returns the offending rows, so that an empty frame means all is well."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from stakazo_pipelines.errors import LakeError
+from stakazo_pipelines.platforms.wire import zone_problem
 from stakazo_pipelines.vocabulary import Level
 
 FINER_GRAINS = {"campaigns": Level.CAMPAIGN, "ad groups": Level.AD_GROUP, "ads": Level.AD}  # than the account's
@@ -78,8 +78,8 @@ def readiness(
     total was fetched separately (an import's was not), the spend of every finer report (by what its rows are called,
     such as "ads") adds up to it: a page that a platform left out shows there. Give the recent days only.
     `known` are rows of the newest entity snapshots: an account in them is not ready either while it reported nothing,
-    or while its budgets were not read since `day` ended in its zone, because its platform cannot be read. Raises
-    LakeError for a snapshot whose time zone is none.
+    or while its budgets were not read since `day` ended in its zone, because its platform cannot be read, or its zone
+    is none.
     """
     keys = ["platform", "account_id"]
     accounts = account_report.group_by(keys).agg(last_day=pl.col("date_day").max())
@@ -96,7 +96,7 @@ def readiness(
         .when(age > max_age_days)
         .then(pl.format("last report is of {}, {} days before", "last_day", age))
         .when(pl.col("read").is_not_null())
-        .then(pl.format("its budgets were last read on {}, before the day had ended", "read"))
+        .then(pl.col("read"))
         .when(pl.col("gap") > 0)
         .then(pl.format("{} and account totals differ by {} %", "parts", (pl.col("gap") * 100).round(1)))
         .otherwise(pl.lit(""))
@@ -118,22 +118,19 @@ def _largest_gaps(fetched: pl.DataFrame, finer: Mapping[str, pl.DataFrame], *, t
 
 
 def _unread_since(snapshots: pl.DataFrame, day: date) -> pl.DataFrame:
-    """Each account, and in `read` when its snapshot was taken, if `day` had not ended in its zone by then."""
+    """Each account, and in `read` that its snapshot was taken before `day` had ended in its zone, if it was."""
     keys = ["platform", "account_id"]
     newest = snapshots.group_by(keys).agg(pl.col("timezone").last(), pl.col("fetched_at").max())
-    told = [
-        None if row["fetched_at"].astimezone(_zone(row)).date() > day
-        else f"{row['fetched_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        for row in newest.iter_rows(named=True)
-    ]  # fmt: skip
+    told = [_not_since(day, zone, read) for zone, read in newest.select("timezone", "fetched_at").iter_rows()]
     return newest.select(*keys, read=pl.Series(told, dtype=pl.String))
 
 
-def _zone(row: Mapping[str, str]) -> ZoneInfo:
-    try:
-        return ZoneInfo(row["timezone"])
-    except (KeyError, ValueError, TypeError, OSError):  # unknown, malformed, empty, a folder's name
-        raise LakeError(
-            f"entities: the newest snapshot of {row['platform']}/{row['account_id']} names the time zone "
-            f"{row['timezone']!r}, which is none; read its entities again"
-        ) from None
+def _not_since(day: date, zone: str | None, read: datetime | None) -> str | None:
+    """Why nothing read at this time may be acted upon; None when `day` had ended in the zone."""
+    if problem := zone_problem(zone or ""):
+        return f"its entity snapshot has an {problem}; read its entities again"
+    if read is None:
+        return "its entity snapshot does not say when it was read; read its entities again"
+    if read.astimezone(ZoneInfo(zone or "")).date() > day:
+        return None
+    return f"its budgets were last read on {read.astimezone(UTC):%Y-%m-%d %H:%M} UTC, before the day had ended"

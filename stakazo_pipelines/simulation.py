@@ -14,7 +14,8 @@ import polars as pl
 
 from stakazo_pipelines import marts
 from stakazo_pipelines.currency import Rates
-from stakazo_pipelines.cycle.budgets import AccountKey, accounts_in, held_entities, platform_ledgers
+from stakazo_pipelines.cycle.accounts import AccountKey, accounts_in
+from stakazo_pipelines.cycle.budgets import held_entities, platform_ledgers
 from stakazo_pipelines.cycle.changes import PublishReport, decide, publish_day, publish_waiting
 from stakazo_pipelines.cycle.pacing import FLIGHT_DAYS, flights_since
 from stakazo_pipelines.cycle.portfolio import PortfolioResult, allocate_portfolio
@@ -32,7 +33,7 @@ from stakazo_pipelines.ingest import (
     last_complete_day,
     or_unread,
 )
-from stakazo_pipelines.lake import RAW_INSIGHTS_SCHEMA, Lake
+from stakazo_pipelines.lake import RAW_INSIGHTS_SCHEMA, Lake, Snapshots
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.operations import ActionStatus, Operations
@@ -200,14 +201,13 @@ async def _decide_and_publish(desk: Desk, day: date, population: Population | No
 def decide_day(desk: Desk, day: date, population: Population | None) -> DailyRun:
     """Estimate, allocate and put the decisions on record, from what the lake holds; no platform is asked."""
     now, lake, operations, policy = desk.now(), desk.lake, desk.operations, desk.policy
-    snapshots = lake.entities(as_of=now.date() + timedelta(days=1)).whole()  # filed by day of the account's zone
-    given = sound(*_arm_days(desk, day, snapshots))
-    estimates, population = estimates_of(
-        policy, day, given.arm_days, given.arms, population, learned_maturity(lake, day)
-    )
+    snapshots = lake.entities(as_of=now.date() + timedelta(days=1))  # filed by day of the account's zone
+    known = accounts_in(snapshots)
+    given = sound(*_arm_days(desk, day, snapshots), known.aside)
+    estimates, population = estimates_of(policy, day, given, population, learned_maturity(lake, day))
     desk.on_estimates(estimates)
-    accounts = accounts_in(snapshots)
-    unready = {**_unready(desk, day, snapshots), **given.aside}
+    accounts = known.found
+    unready = {**_unready(desk, day, snapshots.frame), **given.aside}
     allocated = allocate_portfolio(
         estimates,
         given.arms,
@@ -244,7 +244,7 @@ async def publish_decisions(
     return [*published, *second.items()], unpublished
 
 
-def _arm_days(desk: Desk, day: date, snapshots: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _arm_days(desk: Desk, day: date, snapshots: Snapshots) -> tuple[pl.DataFrame, pl.DataFrame]:
     """As `marts.arm_days`, from the newest vintages."""
     since = day - timedelta(days=desk.policy.measurement.window_days - 1)
     ad_groups, campaigns = (

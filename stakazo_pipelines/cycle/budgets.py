@@ -1,57 +1,32 @@
 """Budgets for a day: the allocator under policy, what was moved already, who holds what, and whose data is in order."""
 
-import json
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 import polars as pl
 
 from stakazo_pipelines.allocation.allocate import allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
+from stakazo_pipelines.cycle.accounts import AccountKey
 from stakazo_pipelines.decisions.record import current_holds
-from stakazo_pipelines.errors import LakeError
-from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates
-from stakazo_pipelines.money import Money
 from stakazo_pipelines.operations import Operations
 from stakazo_pipelines.platforms.port import Account
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.publishing.ledger import change_ledger
 from stakazo_pipelines.publishing.plan import smallest_budget
-from stakazo_pipelines.vocabulary import EntityStatus, Level
+from stakazo_pipelines.vocabulary import Level
 
 ALLOCATIONS = "budget_allocations"
 READINESS = "account_readiness"
 _DEFAULT_MINOR_UNITS = 100  # of imported accounts, whose platform nobody asked
+_AS_THE_LAKE = 1_000_000  # of accounts that are kept and whose own row cannot be read: rounding would move budgets
 
 _HOLDS_OWN = pl.col("arm_id") == pl.col("campaign_id")  # a campaign that is an arm of its own
-
-AccountKey = tuple[str, str]  # platform, account id
-
-
-def known_accounts(lake: Lake, as_of: date) -> dict[AccountKey, Account]:
-    """Every account in the newest entity snapshots on or before `as_of`."""
-    return accounts_in(lake.entities(as_of=as_of).whole())
-
-
-def accounts_in(snapshots: pl.DataFrame) -> dict[AccountKey, Account]:
-    """Every account in rows of entity snapshots. Raises LakeError naming one whose own row cannot be read."""
-    found = {}
-    for row in snapshots.filter(pl.col("level") == Level.ACCOUNT.value).iter_rows(named=True):
-        key = (row["platform"], row["account_id"])
-        try:
-            found[key] = _account(row)
-        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
-            raise LakeError(
-                f"entities: the newest snapshot of {key[0]}/{key[1]} has an account row that cannot be read ({error}); "
-                "read its entities again"
-            ) from error
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +59,7 @@ def account_inputs(
     for (platform, account_id), own in arms.group_by("platform", "account_id", maintain_order=True):
         key = (str(platform), str(account_id))
         account = accounts.get(key)
+        unknown = _AS_THE_LAKE if key in unready else _DEFAULT_MINOR_UNITS
         kept = (
             own
             if key in unready
@@ -99,7 +75,7 @@ def account_inputs(
                     estimates.frame.filter(pl.col("platform") == key[0], pl.col("account_id") == key[1])
                 ),
                 held=frozenset(kept["arm_id"]),
-                minor_units=_DEFAULT_MINOR_UNITS if account is None else account.minor_units,
+                minor_units=unknown if account is None else account.minor_units,
                 unready=unready.get(key),
             )
         )
@@ -162,25 +138,6 @@ def held_entities(operations: Operations, accounts: Mapping[AccountKey, Account]
         hold.entity.id
         for platform, account_id in accounts
         for hold in current_holds(operations, platform, account_id, now=now)
-    )
-
-
-def _account(row: Mapping[str, Any]) -> Account:
-    native = json.loads(row["native"])
-
-    def money(name: str) -> Money | None:
-        amount = native.get(name)  # older snapshots know no smallest budget of campaigns
-        return None if amount is None else Money(Decimal(amount), row["currency"])
-
-    return Account(
-        id=row["account_id"],
-        name=row["account_name"],
-        currency=row["currency"],
-        timezone=row["timezone"],
-        minor_units=native["minor_units"],
-        status=EntityStatus(row["status"]),
-        min_daily_budget=money("min_daily_budget"),
-        min_campaign_budget=money("min_campaign_budget"),
     )
 
 

@@ -12,7 +12,8 @@ from stakazo_pipelines.allocation.experiments import experiment_steps
 from stakazo_pipelines.allocation.group_report import retold_groups
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.report import AllocationResult, retold
-from stakazo_pipelines.cycle.budgets import AccountInputs, AccountKey
+from stakazo_pipelines.cycle.accounts import AccountKey
+from stakazo_pipelines.cycle.budgets import AccountInputs
 from stakazo_pipelines.policy import Policy
 
 EXPERIMENT = "experiment"  # column: the step as a fraction of the decided budget, 0 where none was drawn

@@ -12,7 +12,7 @@ import polars as pl
 
 from stakazo_pipelines import marts
 from stakazo_pipelines.allocation.pacing import Flight, pace
-from stakazo_pipelines.cycle.budgets import AccountKey
+from stakazo_pipelines.cycle.accounts import AccountKey
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.policy import FlightPolicy, Policy
 

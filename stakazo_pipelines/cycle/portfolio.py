@@ -17,7 +17,8 @@ from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.portfolio import PlatformBounds, PortfolioPlan, Stake, plan_portfolio
 from stakazo_pipelines.allocation.report import AccountSummary, AllocationResult
 from stakazo_pipelines.currency import Rates
-from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, AccountKey, account_inputs, allocate_accounts
+from stakazo_pipelines.cycle.accounts import AccountKey, KnownAccounts
+from stakazo_pipelines.cycle.budgets import READINESS, AccountInputs, account_inputs, allocate_accounts
 from stakazo_pipelines.cycle.experiments import with_experiments
 from stakazo_pipelines.cycle.frontier import day_frontier
 from stakazo_pipelines.cycle.pacing import flight_spend, paced_totals
@@ -52,7 +53,7 @@ def allocate_day(
     policy: Policy,
     day: date,
     *,
-    accounts: Mapping[AccountKey, Account],
+    accounts: KnownAccounts,
     ledgers: Mapping[str, ChangeLedger],
     rates: Rates,
     sandbox: bool,
@@ -61,7 +62,8 @@ def allocate_day(
 ) -> PortfolioResult:
     """Budgets of every account for the day after `day`, from the estimates and readiness in the lake.
 
-    An account whose data is not ready keeps its budgets, and says why. Raises LakeError when nothing runs.
+    An account that is set aside or whose data is not ready keeps its budgets, and says why. Raises LakeError when
+    nothing runs.
     """
     estimates = Estimates.from_frame(lake.read_asset(ESTIMATES, day))
     readiness = lake.read_asset(READINESS, day)
@@ -79,9 +81,9 @@ def allocate_day(
         arms,
         policy,
         day,
-        accounts=accounts,
+        accounts=accounts.found,
         ledgers=ledgers,
-        unready={**given.aside, **unready},
+        unready={**accounts.aside, **given.aside, **unready},
         rates=rates,
         sandbox=sandbox,
         held=held,

@@ -11,7 +11,7 @@ from stakazo_pipelines.allocation.portfolio import PortfolioPlan, Share
 from stakazo_pipelines.allocation.posterior import gains
 from stakazo_pipelines.allocation.problem import Floats, Ints
 from stakazo_pipelines.allocation.report import AccountSummary
-from stakazo_pipelines.cycle.budgets import AccountKey
+from stakazo_pipelines.cycle.accounts import AccountKey
 from stakazo_pipelines.measurement.estimate import Estimates
 from stakazo_pipelines.vocabulary import Binding
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from stakazo_pipelines import marts
 from stakazo_pipelines.cycle.lift import Calibration, calibrate
-from stakazo_pipelines.cycle.soundness import sound, sound_days
+from stakazo_pipelines.cycle.soundness import Sound, sound_days
 from stakazo_pipelines.errors import LakeError, MeasurementError
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.lift_tests import load_lift_tests
@@ -63,8 +63,8 @@ def estimate_day(lake: Lake, policy: Policy, day: date, maturity: Mapping[str, M
     The population is the newest good one sampled on or before the day after `day`, else an empirical-Bayes fit.
     """
     as_of = day + timedelta(days=1)
-    arm_days, arms = marts.arm_days(lake, as_of=as_of, window_days=policy.measurement.window_days)
-    estimates, _ = estimates_of(policy, day, arm_days, arms, newest_population(lake, as_of), maturity)
+    given = sound_days(lake, as_of, policy.measurement.window_days)
+    estimates, _ = estimates_of(policy, day, given, newest_population(lake, as_of), maturity)
     return estimates
 
 
@@ -88,18 +88,16 @@ def calibrated_day(lake: Lake, policy: Policy, day: date) -> Calibration:
 def estimates_of(
     policy: Policy,
     day: date,
-    arm_days: pl.DataFrame,
-    arms: pl.DataFrame,
+    given: Sound,
     population: Population | None,
     maturity: Mapping[str, MaturityCurve],
 ) -> tuple[Estimates, Population]:
     """`estimate_day` from arms and days already read; without a population one is fitted to them (empirical Bayes).
 
-    Accounts with impossible figures teach nothing (see `soundness`): their arms' state says that there is too little.
-    Raises MeasurementError where a column is missing or is text, or nothing is left to estimate.
+    Accounts that were set aside teach nothing (see `soundness`): their arms' state says that there is too little.
+    Raises MeasurementError where nothing is left to estimate.
     """
     as_of, window = day + timedelta(days=1), policy.measurement.window_days
-    given = sound(arm_days, arms)
     arm_days, arms = given.arm_days, given.arms
     population = population or fit_population(arm_days, maturity, as_of=as_of, window_days=window, seed=day.toordinal())
     estimates = estimate(

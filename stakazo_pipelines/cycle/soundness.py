@@ -1,16 +1,17 @@
-"""Impossible figures in what the marts hand over: the accounts that have them are set aside, the others go on.
+"""Impossible figures and snapshots that cannot be used: the accounts that have them are set aside, the others go on.
 
 What one account's figures are wrong by nobody knows, so that none of its days teach anything and its budgets stay.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 import polars as pl
 
 from stakazo_pipelines import marts
-from stakazo_pipelines.cycle.budgets import AccountKey
+from stakazo_pipelines.cycle.accounts import AccountKey, accounts_in
 from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.panel import AMOUNTS, check_columns
 
@@ -23,7 +24,7 @@ ARM_COLUMNS = (*_ARM, "campaign_id", "objective", "currency", "budget")
 @dataclass(frozen=True, slots=True)
 class Sound:
     """arm_days: those of accounts without fault. arms: those whose budget is known; accounts with another fault keep
-    theirs. aside: of each account that is set aside, the table, column and row that are wrong.
+    theirs. aside: of each account that is set aside, the table or file, column and row that are wrong.
     """
 
     arm_days: pl.DataFrame
@@ -31,39 +32,53 @@ class Sound:
     aside: Mapping[AccountKey, str]
 
 
-def sound(arm_days: pl.DataFrame, arms: pl.DataFrame) -> Sound:
-    """What of `marts.arm_days` can be measured. Raises MeasurementError where a whole column is missing or is text."""
+def sound(arm_days: pl.DataFrame, arms: pl.DataFrame, unread: Mapping[AccountKey, str] = MappingProxyType({})) -> Sound:
+    """What of `marts.arm_days` can be measured; `unread` are accounts to set aside anyhow, and why.
+
+    Raises MeasurementError where a whole column is missing or is text.
+    """
     check_columns(arm_days)
     check_columns(arms, table="arms", needed=ARM_COLUMNS, amounts=("budget",))
     wrong_arms = _wrong_arms(arms)
     faults = pl.concat([wrong_arms, *_wrong_days(arm_days), _currencies(arm_days, arms), _shared_ids(arm_days, arms)])
-    if faults.is_empty():
+    if faults.is_empty() and not unread:
         return Sound(arm_days, arms, {})
     told = faults.group_by(_ACCOUNT, maintain_order=True).agg(pl.col("fault").first())
     unusable = faults.filter("unknown").select(_ARM)
+    wrong = {
+        (platform or "", account or ""): f"impossible figures: {fault}; {_MEND}"
+        for platform, account, fault in told.iter_rows()
+    }
+    left_out = pl.concat([told.select(_ACCOUNT), _keys(unread)])
     return Sound(
-        arm_days.join(told, on=_ACCOUNT, how="anti", nulls_equal=True, maintain_order="left"),
+        arm_days.join(left_out, on=_ACCOUNT, how="anti", nulls_equal=True, maintain_order="left"),
         arms.join(unusable, on=_ARM, how="anti", nulls_equal=True, maintain_order="left"),
-        {(platform or "", account or ""): f"{fault}; {_MEND}" for platform, account, fault in told.iter_rows()},
+        {**wrong, **unread},
     )
 
 
 def sound_days(lake: Lake, as_of: date, window_days: int) -> Sound:
-    """The same from the marts. Raises LakeError too."""
-    return sound(*marts.arm_days(lake, as_of=as_of, window_days=window_days))
+    """The same from the marts and the entity snapshots. Raises LakeError too."""
+    snapshots = lake.entities(as_of=as_of)
+    given = marts.arm_days(lake, as_of=as_of, window_days=window_days, snapshots=snapshots)
+    return sound(*given, accounts_in(snapshots).aside)
 
 
 def readiness_with(verdicts: pl.DataFrame, aside: Mapping[AccountKey, str]) -> pl.DataFrame:
     """The verdicts of `quality.readiness`, in which an account that is set aside is not ready, before all else why."""
     if not aside:
         return verdicts
-    rows = [(*key, f"impossible figures: {fault}") for key, fault in aside.items()]
+    rows = [(*key, fault) for key, fault in aside.items()]
     faults = pl.DataFrame(rows, schema=dict.fromkeys((*_ACCOUNT, "fault"), pl.String), orient="row")
     joined = verdicts.join(faults, on=_ACCOUNT, how="full", coalesce=True)
     reason = pl.coalesce("fault", "reason")
     return joined.with_columns(reason=reason, ready=reason == "", gap=pl.col("gap").fill_null(0.0)).select(
         verdicts.columns
     ).sort(_ACCOUNT)  # fmt: skip
+
+
+def _keys(accounts: Iterable[AccountKey]) -> pl.DataFrame:
+    return pl.DataFrame(list(accounts), schema=dict.fromkeys(_ACCOUNT, pl.String), orient="row")
 
 
 def _fault(rows: pl.DataFrame, words: pl.Expr, *, unknown: bool = False) -> pl.DataFrame:

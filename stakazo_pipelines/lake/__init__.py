@@ -14,7 +14,9 @@ from stakazo_pipelines.lake.frames import (
     insight_rows_frame,
     quarantine_frame,
 )
-from stakazo_pipelines.lake.store import DATASETS, INSIGHT_DATASETS, Lake, RawFile, Reading, Unreadable
+from stakazo_pipelines.lake.snapshots import Snapshots, newest_snapshots
+from stakazo_pipelines.lake.store import Lake
+from stakazo_pipelines.lake.vintages import DATASETS, INSIGHT_DATASETS, RawFile, Reading, Unreadable
 
 __all__ = [
     "DATASETS",
@@ -26,10 +28,12 @@ __all__ = [
     "Lake",
     "RawFile",
     "Reading",
+    "Snapshots",
     "Unreadable",
     "edits_frame",
     "entities_frame",
     "insight_days",
     "insight_rows_frame",
+    "newest_snapshots",
     "quarantine_frame",
 ]

@@ -8,76 +8,30 @@ edits file what was edited since the one before.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 import polars as pl
 
 from stakazo_pipelines.errors import LakeError
-from stakazo_pipelines.lake.edits import RAW_EDITS_SCHEMA
 from stakazo_pipelines.lake.files import content_digest, sweep_folder, torn_reason, write_frame
-from stakazo_pipelines.lake.frames import RAW_ENTITIES_SCHEMA, RAW_INSIGHTS_SCHEMA, RAW_QUARANTINE_SCHEMA, instant
+from stakazo_pipelines.lake.frames import instant
+from stakazo_pipelines.lake.snapshots import Snapshots, newest_snapshots
+from stakazo_pipelines.lake.vintages import (
+    INSIGHT_DATASETS,
+    RawFile,
+    Reading,
+    newest_whole,
+    raw_files_in,
+    raw_name,
+    read_raw,
+    schema_of,
+)
 
-INSIGHT_DATASETS = ("insights_account", "insights_campaign", "insights_ad_group", "insights_ad")
-DATASETS: Mapping[str, Mapping[str, Any]] = {
-    **dict.fromkeys(INSIGHT_DATASETS, RAW_INSIGHTS_SCHEMA),
-    "entities": RAW_ENTITIES_SCHEMA,
-    "edits": RAW_EDITS_SCHEMA,
-    "quarantine": RAW_QUARANTINE_SCHEMA,
-}
-_STAMP = "%Y%m%dT%H%M%SZ"
-_RAW_NAME = re.compile(r"(?P<stamp>\d{8}T\d{6}Z)--(?P<account>[^/]+)--(?P<digest>[0-9a-f]{8})\.parquet")
 _DAY_NAME = re.compile(r"(?P<key>[a-z_]+)=(?P<day>\d{4}-\d\d-\d\d)")
 _SLUG = re.compile(r"[a-z0-9_]+")
-
-
-@dataclass(frozen=True, slots=True)
-class RawFile:
-    """One vintage on disk, known by its name alone. `written` (POSIX ns) only breaks ties of the same fetch second."""
-
-    path: Path
-    platform: str
-    dataset: str
-    day: date
-    account_id: str
-    fetched_at: datetime
-    digest: str
-    written: int
-
-    @property
-    def key(self) -> tuple[str, str, str, date]:
-        return (self.platform, self.dataset, self.account_id, self.day)
-
-    @property
-    def age(self) -> tuple[datetime, int, str]:
-        """Sorts vintages of one key from old to new."""
-        return (self.fetched_at, self.written, self.digest)
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A file that could not be read, and why. The others were."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was read, and what could not be. Call `whole()` where a missing file must stop the work."""
-
-    frame: pl.DataFrame
-    unreadable: tuple[Unreadable, ...] = ()
-
-    def whole(self) -> pl.DataFrame:
-        """The frame, or LakeError naming every file that could not be read."""
-        if self.unreadable:
-            raise LakeError("; ".join(f"{bad.path}: {bad.reason}" for bad in self.unreadable))
-        return self.frame
 
 
 class Lake:
@@ -106,8 +60,7 @@ class Lake:
         """
         fetched = instant(fetched_at)
         kept = _conform(frame, platform=platform, dataset=dataset, day=day, account_id=account_id, fetched_at=fetched)
-        digest = content_digest(kept)[:8]
-        name = f"{fetched:{_STAMP}}--{quote(account_id, safe='')}--{digest}.parquet"
+        name = raw_name(account_id, fetched, content_digest(kept)[:8])
         path = self.root / "raw" / platform / dataset / f"day={day}" / name
         if path.exists() and torn_reason(path) is None:
             os.utime(path)  # said again just now: it wins a tie against other content of the same second
@@ -138,11 +91,11 @@ class Lake:
         until: date = date.max,
     ) -> list[RawFile]:
         """Every vintage of a dataset whose day is within `since`..`until`, from old to new, without opening any."""
-        _known(dataset)
+        schema_of(dataset)
         found: list[RawFile] = []
         for owner in [platform] if platform else self.platforms():
             for day, folder in _day_folders(self.root / "raw" / owner / dataset, "day", since, until):
-                found += _raw_files_in(folder, owner, dataset, day)
+                found += raw_files_in(folder, owner, dataset, day)
         if account_id is not None:
             found = [file for file in found if file.account_id == account_id]
         return sorted(found, key=lambda file: (*file.key, file.age))
@@ -205,14 +158,17 @@ class Lake:
         return Reading(reading.frame, (*torn, *reading.unreadable))
 
     def entities(
-        self, *, as_of: date = date.max, platform: str | None = None, account_id: str | None = None
-    ) -> Reading:
-        """The newest snapshot of each account taken on or before the day `as_of`."""
+        self,
+        *,
+        as_of: date = date.max,
+        platform: str | None = None,
+        account_id: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> Snapshots:
+        """The newest usable snapshot of each account taken on or before the day `as_of`."""
         files = self.raw_files("entities", platform=platform, account_id=account_id, until=as_of)
         # Days are of the account's zone, so the newest of an account is the newest fetch, whatever its day.
-        chosen, torn = newest_whole(files, key=lambda file: (file.platform, file.account_id))
-        reading = read_raw(chosen, "entities")
-        return Reading(reading.frame, (*torn, *reading.unreadable))
+        return newest_snapshots(files, columns=columns)
 
     # What Python assets compute
 
@@ -235,46 +191,6 @@ class Lake:
         return read_parquet(path)
 
 
-def newest_whole(
-    files: Iterable[RawFile], *, key: Any = lambda file: file.key
-) -> tuple[list[RawFile], tuple[Unreadable, ...]]:
-    """Of each key's vintages the newest that is not torn, and the torn ones that were passed over."""
-    by_key: dict[Any, list[RawFile]] = {}
-    for file in files:
-        by_key.setdefault(key(file), []).append(file)
-    chosen: list[RawFile] = []
-    torn: list[Unreadable] = []
-    for vintages in by_key.values():
-        for file in sorted(vintages, key=lambda file: file.age, reverse=True):
-            reason = torn_reason(file.path)
-            if reason is None:
-                chosen.append(file)
-                break
-            torn.append(Unreadable(file.path, reason))
-    return chosen, tuple(torn)
-
-
-def read_raw(files: Sequence[RawFile], dataset: str, *, columns: Sequence[str] = ()) -> Reading:
-    """The rows of raw files beneath each other; files that cannot be read are listed and left out.
-
-    Of many files name the `columns` needed (none: all of them): most of a row is its payload.
-    """
-    schema = dict(_known(dataset))
-    wanted = list(columns or schema)
-    try:
-        return Reading(_scan([file.path for file in files], schema, wanted))
-    except (pl.exceptions.PolarsError, OSError):
-        pass  # one of them is bad: find out which
-    good: list[pl.DataFrame] = [pl.DataFrame(schema=schema).select(wanted)]
-    bad: list[Unreadable] = []
-    for file in files:
-        try:
-            good.append(_scan([file.path], schema, wanted))
-        except (pl.exceptions.PolarsError, OSError) as error:
-            bad.append(Unreadable(file.path, torn_reason(file.path) or str(error).splitlines()[0]))
-    return Reading(pl.concat(good), tuple(bad))
-
-
 def read_parquet(path: Path) -> pl.DataFrame:
     """One Parquet file. Raises LakeError naming it."""
     try:
@@ -284,22 +200,13 @@ def read_parquet(path: Path) -> pl.DataFrame:
         raise LakeError(f"{path}: {reason}; delete it and rebuild that day") from error
 
 
-def _scan(paths: Sequence[Path], schema: dict[str, Any], columns: list[str]) -> pl.DataFrame:
-    if not paths:
-        return pl.DataFrame(schema=schema).select(columns)
-    scan = pl.scan_parquet(
-        list(paths), schema=schema, missing_columns="insert", extra_columns="ignore", hive_partitioning=False
-    )
-    return scan.select(columns).collect()
-
-
 def _conform(
     frame: pl.DataFrame, *, platform: str, dataset: str, day: date, account_id: str, fetched_at: datetime
 ) -> pl.DataFrame:
     what = f"{_slug(platform)}/{dataset} of {account_id} on {day}"
     if not account_id:
         raise LakeError(f"{what}: a raw file needs an account id")
-    schema = _known(dataset)
+    schema = schema_of(dataset)
     missing = [name for name in schema if name not in frame.columns]
     if missing:
         raise LakeError(f"{what}: the frame lacks the columns {missing}")
@@ -317,19 +224,6 @@ def _conform(
     return kept
 
 
-def _raw_files_in(folder: Path, platform: str, dataset: str, day: date) -> Iterator[RawFile]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = _RAW_NAME.fullmatch(entry.name)
-            if name is None:
-                continue  # a temporary file of a writer at work or killed
-            fetched_at = datetime.strptime(name["stamp"], _STAMP).replace(tzinfo=UTC)
-            written = entry.stat().st_mtime_ns
-            account_id = unquote(name["account"])
-            path = Path(entry.path)
-            yield RawFile(path, platform, dataset, day, account_id, fetched_at, name["digest"], written)
-
-
 def _day_folders(folder: Path, key: str, since: date, until: date) -> list[tuple[date, Path]]:
     if not folder.is_dir():
         return []
@@ -339,12 +233,6 @@ def _day_folders(folder: Path, key: str, since: date, until: date) -> list[tuple
         if name and name["key"] == key and since <= date.fromisoformat(name["day"]) <= until:
             days.append((date.fromisoformat(name["day"]), entry))
     return sorted(days)
-
-
-def _known(dataset: str) -> Mapping[str, Any]:
-    if dataset not in DATASETS:
-        raise LakeError(f"no dataset {dataset!r}; there are {', '.join(DATASETS)}")
-    return DATASETS[dataset]
 
 
 def _slug(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from stakazo_pipelines.lake import Lake
+from stakazo_pipelines.lake import Lake, Snapshots
 from stakazo_pipelines.marts.edits import edits_known, with_edits
 from stakazo_pipelines.marts.tables import read_mart
 from stakazo_pipelines.platforms.port import BudgetPeriod
@@ -42,31 +42,39 @@ ARMS_SCHEMA: Mapping[str, Any] = {
     "budget": pl.Float64(),
 }
 _ACCOUNT = ["platform", "account_id"]
+_NEEDED = (  # of snapshots
+    *_ACCOUNT, "currency", "level", "entity_id", "parent_id", "status", "objective", "budget", "budget_period",
+)  # fmt: skip
 
 
-def arm_days(lake: Lake, as_of: date, window_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def arm_days(
+    lake: Lake, as_of: date, window_days: int, *, snapshots: Snapshots | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(arm_days, arms) in ARM_DAYS_SCHEMA and ARMS_SCHEMA, of the `window_days` report days before `as_of`.
 
     arm_days has every arm-day with delivery, paused arms included (they inform the population); arms has those that
     run now, with `changed_on` (see `edits.with_edits`). Lifetime budgets are no daily budgets, so their holders are in
     arm_days only. Days whose conversions were not reported at all (an export without that column) are left out: missing
-    is not zero. Raises LakeError.
+    is not zero. snapshots: the lake's of `as_of`, where they have been read already. Raises LakeError.
     """
     since, until = as_of - timedelta(days=window_days), as_of - timedelta(days=1)
     days, arms = arm_days_of(
         read_mart(lake, "ad_reporting__ad_group_report", since, until),
         read_mart(lake, "ad_reporting__campaign_report", since, until),
-        lake.entities(as_of=as_of).whole(),
+        snapshots or lake.entities(as_of=as_of, columns=_NEEDED),
     )
     return days, with_edits(arms, edits_known(lake, as_of, window_days))
 
 
 def arm_days_of(
-    ad_groups: pl.DataFrame, campaigns: pl.DataFrame, entities: pl.DataFrame
+    ad_groups: pl.DataFrame, campaigns: pl.DataFrame, snapshots: Snapshots
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The same from frames: two reports in the columns of their marts (or raw ones with `age_days`), and a snapshot."""
-    budget_holders = _budget_holders(entities)
-    known = entities.select(_ACCOUNT).unique()
+    """The same from frames: two reports in the columns of their marts (or raw ones with `age_days`), and snapshots.
+
+    An account none of whose snapshots can be used is no imported one: it has neither days nor arms.
+    """
+    budget_holders = _budget_holders(snapshots.frame)
+    known = pl.DataFrame(sorted(snapshots.accounts), schema=dict.fromkeys(_ACCOUNT, pl.String()), orient="row")
 
     days_of_campaigns = campaigns.join(
         budget_holders.filter(pl.col("level") == Level.CAMPAIGN.value),
@@ -93,7 +101,7 @@ def arm_days_of(
 
 def with_names(lake: Lake, rows: pl.DataFrame, *, as_of: date) -> pl.DataFrame:
     """Rows of arms (platform, account_id, arm_id) with `name`: the entity's, or the id where no snapshot knows it."""
-    entities = lake.entities(as_of=as_of).whole()
+    entities = lake.entities(as_of=as_of, columns=(*_ACCOUNT, "level", "entity_id", "name")).frame
     holders = entities.filter(pl.col("level").is_in([Level.CAMPAIGN.value, Level.AD_GROUP.value]))
     names = holders.select(*_ACCOUNT, "name", arm_id="entity_id")
     named = rows.join(names, on=[*_ACCOUNT, "arm_id"], how="left", maintain_order="left")

@@ -15,11 +15,13 @@ from stakazo_pipelines.errors import LakeError
 from stakazo_pipelines.lake import RAW_ENTITIES_SCHEMA, RAW_INSIGHTS_SCHEMA, Lake, RawFile, Unreadable
 from stakazo_pipelines.lake.files import write_frame
 from stakazo_pipelines.lake.frames import INSTANT
-from stakazo_pipelines.lake.store import INSIGHT_DATASETS, newest_whole, read_parquet
+from stakazo_pipelines.lake.store import read_parquet
+from stakazo_pipelines.lake.vintages import INSIGHT_DATASETS, newest_whole
 from stakazo_pipelines.marts.tables import day_file, mart_schema
 from stakazo_pipelines.measurement.maturity import BETWEEN, DEFAULT_MATURITY, MATURE_AGE, MaturityCurve
 
 LOCK_TIMEOUT = 600.0
+_STAGED = [name for name in RAW_ENTITIES_SCHEMA if name != "native"]  # a snapshot that dbt may read has them all
 _FILES_SCHEMA = {
     "platform": pl.String(),
     "dataset": pl.String(),
@@ -59,7 +61,7 @@ def request_days(
     """Tell dbt which days to rebuild, from which files, with which maturity curves (platform -> curve), and the
     currency that amounts are also told in.
 
-    What an earlier build left is removed first. Returns the torn raw files that were passed over for older vintages.
+    What an earlier build left is removed first. Returns the raw files that were passed over for older vintages.
     """
     if not days:
         raise LakeError("no day to build; name at least one report day")
@@ -74,11 +76,9 @@ def request_days(
         if file.day in wanted
     ]
     _, torn = newest_whole(vintages)
-    snapshots, torn_snapshots = newest_whole(
-        lake.raw_files("entities"), key=lambda file: (file.platform, file.account_id)
-    )
+    snapshots = lake.entities(columns=_STAGED)
     unreadable = {bad.path for bad in torn}
-    files = [file for file in vintages if file.path not in unreadable] + snapshots
+    files = [*(file for file in vintages if file.path not in unreadable), *snapshots.files]
     build = lake.root / ".build"
     write_frame(build / "days.parquet", pl.DataFrame({"date_day": sorted(wanted)}))
     write_frame(build / "files.parquet", _manifest(files))
@@ -86,7 +86,7 @@ def request_days(
     write_frame(build / "reporting.parquet", pl.DataFrame({"currency": [reporting_currency]}))
     write_frame(build / "empty_insights.parquet", pl.DataFrame(schema=dict(RAW_INSIGHTS_SCHEMA)))
     write_frame(build / "empty_entities.parquet", pl.DataFrame(schema=dict(RAW_ENTITIES_SCHEMA)))
-    return (*torn, *torn_snapshots)
+    return (*torn, *snapshots.unreadable)
 
 
 def promote_build(lake: Lake, models: Sequence[str], days: Sequence[date]) -> dict[str, int]:

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import polars as pl
 
 from stakazo_pipelines.lake import Lake
-from stakazo_pipelines.lake.store import read_raw
+from stakazo_pipelines.lake.vintages import read_raw
+from stakazo_pipelines.platforms.wire import zone_problem
 from stakazo_pipelines.vocabulary import Level
 
 _ACCOUNT = ["platform", "account_id"]
@@ -25,13 +26,13 @@ def with_edits(arms: pl.DataFrame, edits: pl.DataFrame) -> pl.DataFrame:
     campaign that holds the budget itself one ad is too small a part; what is done to its ad groups counts. Null where
     no edit is known.
     """
-    zones = edits["timezone"].unique().drop_nulls().to_list()
+    zones = [zone for zone in edits["timezone"].unique().drop_nulls() if not zone_problem(zone)]
     day = pl.coalesce(
-        pl.lit(None, dtype=pl.Date),
         *(
             pl.when(pl.col("timezone") == zone).then(pl.col("changed_at").dt.convert_time_zone(zone).dt.date())
             for zone in zones
         ),
+        pl.col("changed_at").dt.date(),  # of a zone that is none: at most a day off
     )
     dated = edits.with_columns(day=day)
     of_campaigns = dated.filter(pl.col("ad_group_id").is_null()).group_by(*_ACCOUNT, "campaign_id")

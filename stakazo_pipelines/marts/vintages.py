@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from stakazo_pipelines.lake import Lake, RawFile
-from stakazo_pipelines.lake.store import newest_whole, read_raw
+from stakazo_pipelines.lake.vintages import newest_whole, read_raw
 from stakazo_pipelines.marts.arms import aged, campaign_windows, with_windows
 from stakazo_pipelines.vocabulary import Level
 
@@ -58,9 +58,8 @@ def _windows(lake: Lake, until: date) -> pl.DataFrame:
 
 def _objectives(lake: Lake, as_of: date) -> pl.DataFrame:
     """The objective of each campaign: its own, else that of all its ad groups; "" where they differ."""
-    files, _ = newest_whole(lake.raw_files("entities", until=as_of), key=lambda file: (file.platform, file.account_id))
     columns = (*_ACCOUNT, "level", "entity_id", "parent_id", "objective")
-    entities = read_raw(files, "entities", columns=columns).frame.with_columns(pl.col("objective").replace("", None))
+    entities = lake.entities(as_of=as_of, columns=columns).frame.with_columns(pl.col("objective").replace("", None))
     below = (
         entities.filter(pl.col("level") == Level.AD_GROUP.value, pl.col("objective").is_not_null())
         .group_by(*_ACCOUNT, entity_id="parent_id")

@@ -1,4 +1,4 @@
-"""A small simulated world in a process of its own, and homes whose Dagster runs happen in processes of their own.
+"""Homes whose Dagster runs happen in processes of their own, on the simulated worlds of `worlds.py`.
 
 The definitions read the environment when they are imported, so every home is driven through `driving.py`, in a process
 that `forking.py` forks.
@@ -9,19 +9,16 @@ import json
 import os
 import runpy
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import polars as pl
 import pytest
 import yaml
@@ -34,38 +31,19 @@ from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.marts import read_mart
 from stakazo_pipelines.operations import Operations, open_operations
 from stakazo_pipelines.sandbox.world import WorldConfig
-from stakazo_pipelines.settings import SANDBOX_TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVING, FORKING = Path(__file__).with_name("driving.py"), Path(__file__).with_name("forking.py")
-Forked = runpy.run_path(str(FORKING))["Forked"]  # where tests lie on no import path
-HISTORY, READ = 45, 30  # days that the worlds have, and days of them that the baseline holds
+# Tests lie on no import path.
+Forked = runpy.run_path(str(FORKING))["Forked"]
+_WORLDS = runpy.run_path(str(Path(__file__).with_name("worlds.py")))
+Sandbox, sandboxes, SMALL, WIDE = (_WORLDS[name] for name in ("Sandbox", "sandboxes", "SMALL", "WIDE"))
+READ = 30  # days of the small world that the baseline holds
 # Those that share the baseline begin while one of them makes it, after those that can do without.
 ORDER = ("test_killed_runs", "test_three_platforms", "test_live_account", "test_imported_files")
 # What the project's own environment might say; each home says it itself.
-PLATFORMS = ("meta", "tiktok", "linkedin")
-LIVE = [f"{platform.upper()}_{what}" for platform in PLATFORMS for what in ("ACCESS_TOKEN", "BASE_URL")]
+LIVE = [f"{platform.upper()}_{what}" for platform in WIDE.platforms for what in ("ACCESS_TOKEN", "BASE_URL")]
 OURS = ("DATABASE_URL", *LIVE, "DAGSTER_HOME", "VIRTUAL_ENV")
-SMALL = WorldConfig(
-    seed=11,
-    start=datetime(2026, 6, 30, 12, tzinfo=UTC),
-    history_days=HISTORY,
-    accounts=2,
-    campaigns=12,
-    ad_groups=24,
-    ads=60,
-    today_limit=datetime(2026, 7, 20, tzinfo=UTC),
-)
-WIDE = replace(SMALL, platforms=PLATFORMS, accounts=3)
-SERVE = """
-import json, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from stakazo_pipelines.sandbox.server import serve
-from stakazo_pipelines.sandbox.world import WorldConfig
-config = WorldConfig.from_json(json.loads(sys.argv[1]))
-serve(token=sys.argv[2], state_file=Path(sys.argv[3]), config=config, today=config.today_limit)
-"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,42 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ordered = sorted((items[place] for place in mine), key=lambda item: ranks.get(item.path.stem, len(ranks)))
     for place, item in zip(mine, ordered, strict=True):
         items[place] = item
-
-
-class Sandbox:
-    """A running world: its control endpoints."""
-
-    def __init__(self, url: str, state: Path) -> None:
-        self.url = url
-        self.state = state
-
-    def fault(self, kind: str, path: str = ".*", **options: object) -> None:
-        httpx.post(
-            f"{self.url}/sandbox/faults", json={"kind": kind, "path": path, **options}, timeout=30
-        ).raise_for_status()
-
-    def fired(self) -> Counter[str]:
-        """How often each kind of fault struck."""
-        struck: Counter[str] = Counter()
-        for rule in httpx.get(f"{self.url}/sandbox/faults", timeout=30).json()["faults"]:
-            struck[rule["kind"]] += rule["fired"]
-        return struck
-
-    def heal(self) -> None:
-        httpx.delete(f"{self.url}/sandbox/faults", timeout=30).raise_for_status()
-
-    def advance_day(self) -> None:
-        httpx.post(f"{self.url}/sandbox/clock", json={"advance_days": 1}, timeout=60).raise_for_status()
-
-    def writes(self) -> list[dict[str, Any]]:
-        """Everything that the API applied, oldest first."""
-        writes: list[dict[str, Any]] = httpx.get(f"{self.url}/sandbox/journal", timeout=30).json()["writes"]
-        return writes
-
-    def newest_day(self) -> date:
-        """The newest day that has ended everywhere, as the daily schedule has it."""
-        now = datetime.fromisoformat(httpx.get(f"{self.url}/sandbox/clock", timeout=30).json()["now"])
-        return (now - timedelta(hours=12)).date() - timedelta(days=1)
 
 
 @dataclass
@@ -204,41 +146,7 @@ MakeHome = Callable[..., Home]
 @pytest.fixture
 def make_sandbox(tmp_path: Path) -> Iterator[MakeSandbox]:
     """Starts worlds; the same configuration gives the same world. All end with the test."""
-    yield from _sandboxes(tmp_path)
-
-
-def _sandboxes(folder: Path) -> Generator[MakeSandbox]:
-    running: list[subprocess.Popen[str]] = []
-    numbers = itertools.count()
-
-    def start(config: WorldConfig = SMALL, token: str = SANDBOX_TOKEN) -> Sandbox:
-        state = folder / f"world-{next(numbers)}.jsonl"
-        process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", SERVE, json.dumps(config.to_json()), token, str(state)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=True,
-        )
-        running.append(process)
-        assert process.stdout is not None
-        announced = process.stdout.readline().strip()
-        assert announced.startswith("sandbox listening on "), announced
-        return Sandbox(announced.rsplit(" ", 1)[1], state)
-
-    try:
-        yield start
-    finally:
-        for process in running:
-            process.send_signal(signal.SIGINT)
-        for process in running:
-            assert process.stdout is not None
-            process.stdout.close()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    yield from sandboxes(tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -293,7 +201,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str
 @pytest.fixture(scope="session")
 def wide_baseline(tmp_path_factory: pytest.TempPathFactory, parsed_dbt: dict[str, str], forks: Path) -> Baseline:
     """Three weeks of all platforms."""
-    return _made_once("wide", WIDE, 21, {"platforms": list(PLATFORMS)}, tmp_path_factory, parsed_dbt, forks)
+    return _made_once("wide", WIDE, 21, {"platforms": list(WIDE.platforms)}, tmp_path_factory, parsed_dbt, forks)
 
 
 def _made_once(
@@ -322,7 +230,7 @@ def _made_once(
 def _backfilled(
     folder: Path, config: WorldConfig, days: int, policy: Mapping[str, Any], dbt: Mapping[str, str], forks: Path
 ) -> dict[str, Any]:
-    worlds = _sandboxes(folder)
+    worlds = sandboxes(folder)
     try:
         sandbox = next(worlds)(config)
         home = _homes(folder, dbt, forks)(sandbox, policy)

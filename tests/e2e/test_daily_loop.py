@@ -10,7 +10,7 @@ from dagster import DagsterRunStatus
 from sqlalchemy import select
 
 from stakazo_pipelines.currency import load_rates
-from stakazo_pipelines.cycle.budgets import known_accounts
+from stakazo_pipelines.cycle.accounts import known_accounts
 from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
 from stakazo_pipelines.operations.tables import ActionRow, DecisionRow, EventRow, PlanRow
 from stakazo_pipelines.quality import unreconciled
@@ -45,7 +45,7 @@ def test_three_days_of_the_loop_change_each_budget_once_and_leave_the_sum_of_tot
     assert {row.status for row in actions} == {ActionStatus.VERIFIED}
     assert sorted(journaled) == sorted(row.id for row in actions)
 
-    minor = {key[1]: account.minor_units for key, account in known_accounts(home.lake, last).items()}
+    minor = {key[1]: account.minor_units for key, account in known_accounts(home.lake, last).found.items()}
     asked = Counter((row.entity_id, int(Decimal(row.after) * minor[row.account_id])) for row in actions)
     writes = sandbox.writes()
     assert Counter((write["id"], write["fields"]["daily_budget"]) for write in writes) == asked

@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy import select
 
-from stakazo_pipelines.cycle.budgets import known_accounts
+from stakazo_pipelines.cycle.accounts import known_accounts
 from stakazo_pipelines.marts import MART_MODELS
 from stakazo_pipelines.operations.states import ActionStatus, PlanStatus
 from stakazo_pipelines.operations.tables import ActionRow, PlanRow
@@ -37,7 +37,7 @@ def test_passing_faults_leave_no_trace_in_the_marts(make_sandbox, make_home, bas
 def test_a_malformed_row_is_kept_apart_and_a_lost_account_does_not_stop_the_others(make_sandbox, make_home, baseline):
     sandbox = make_sandbox()
     home = make_home(sandbox)
-    lost, kept = sorted(account for _, account in known_accounts(baseline.lake, baseline.newest.replace(day=30)))
+    lost, kept = sorted(account for _, account in known_accounts(baseline.lake, baseline.newest.replace(day=30)).found)
     sandbox.fault("permission_lost", path=f"act_{lost}")
     sandbox.fault("malformed_row", path=f"act_{kept}/insights", times=1)
 

@@ -26,7 +26,7 @@ from stakazo_pipelines.currency import load_rates
 from stakazo_pipelines.cycle import changes
 from stakazo_pipelines.ingest import ingest_entities, ingest_insights
 from stakazo_pipelines.lake import Lake
-from stakazo_pipelines.lake.store import INSIGHT_DATASETS
+from stakazo_pipelines.lake.vintages import INSIGHT_DATASETS
 from stakazo_pipelines.operations import database, open_operations
 from stakazo_pipelines.operations.states import OPEN_PLANS
 from stakazo_pipelines.operations.tables import ActionRow, EventRow, PlanRow

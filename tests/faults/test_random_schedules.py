@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from stakazo_pipelines.decisions.recall import decisions_of
 from stakazo_pipelines.ingest import ingest_insights, or_unread
-from stakazo_pipelines.lake.store import INSIGHT_DATASETS
+from stakazo_pipelines.lake.vintages import INSIGHT_DATASETS
 from stakazo_pipelines.operations import ActionStatus
 from stakazo_pipelines.operations.tables import ActionRow, DecisionRow
 from stakazo_pipelines.simulation import daily_run, decide_day, publish_decisions, read_due

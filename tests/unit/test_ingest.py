@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stakazo_pipelines.due_days import ROWS_AT_ONCE, contiguous_ranges, days_to_read
 from stakazo_pipelines.errors import (
     AuthError,
     ConfigError,
@@ -21,10 +22,7 @@ from stakazo_pipelines.errors import (
 )
 from stakazo_pipelines.ingest import (
     READINGS_AT_ONCE,
-    ROWS_AT_ONCE,
     IngestReport,
-    contiguous_ranges,
-    days_to_read,
     ingest_entities,
     ingest_insights,
     last_complete_day,

@@ -37,7 +37,7 @@ class FixedClock(ClockResource):
 def loop(tmp_path, monkeypatch):
     """Materializes assets over simulated arm-days; `sampled` is what the sampler will come back with."""
     made = simulate(Population(), Design(6, 30, as_of=YESTERDAY), 1)
-    monkeypatch.setattr(marts, "arm_days", lambda lake, *, as_of, window_days: (made.arm_days, made.arms))
+    monkeypatch.setattr(marts, "arm_days", lambda lake, *, as_of, window_days, **_: (made.arm_days, made.arms))
     monkeypatch.setattr(returns, "learned_maturity", lambda lake, day: {})
     monkeypatch.setattr(auditing, "learned_maturity", lambda lake, day: {})
     monkeypatch.setattr(marts, "with_names", lambda lake, rows, *, as_of: rows.with_columns(name="arm_id"))

@@ -130,7 +130,7 @@ def test_no_report_at_all_makes_nobody_ready():
     assert ready(report(), report()) == {}
 
 
-def snapshots(*rows: tuple[str, str, datetime]) -> pl.DataFrame:
+def snapshots(*rows: tuple[str, str | None, datetime]) -> pl.DataFrame:
     """Rows of (account, time zone, when its snapshot was taken)."""
     columns = ("account_id", "timezone", "fetched_at")
     return pl.DataFrame([dict(zip(columns, row, strict=True)) | {"platform": "meta"} for row in rows])
@@ -156,3 +156,13 @@ def test_budgets_that_were_not_read_since_the_day_ended_are_not_acted_upon():
     assert ready_with(snapshots(("a", "America/New_York", midnight))) == {
         "a": "its budgets were last read on 2026-06-30 00:00 UTC, before the day had ended"
     }
+
+
+def test_a_snapshot_whose_time_zone_is_none_keeps_only_its_own_account_back():
+    noon = datetime(2026, 6, 30, 12, tzinfo=UTC)
+    rows = report(("a", 0, 10.0), ("b", 0, 10.0))
+    for zone in ("Mars/Olympus", None):
+        known = snapshots(("a", zone, noon), ("b", "UTC", noon))
+        verdicts = readiness(rows, {"ads": rows}, day=DAY, tolerance=0.01, max_age_days=3, known=known)
+        assert verdicts["ready"].to_list() == [False, True]
+        assert "unknown time zone" in verdicts["reason"][0]

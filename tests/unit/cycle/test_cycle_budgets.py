@@ -8,10 +8,10 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from stakazo_pipelines.cycle.accounts import KnownAccounts, known_accounts
 from stakazo_pipelines.cycle.budgets import (
     account_inputs,
     allocate_accounts,
-    known_accounts,
 )
 from stakazo_pipelines.ingest import ingest_entities
 from stakazo_pipelines.lake import Lake, entities_frame
@@ -132,8 +132,8 @@ KNOWN_WITH_LEAST = (
 def test_accounts_come_back_from_a_snapshot_as_they_went(tmp_path):
     lake, now = Lake(tmp_path), datetime(2026, 6, 30, 12, tzinfo=UTC)
     asyncio.run(ingest_entities(OnlyAccounts(), lake, now=now))
-    assert known_accounts(lake, now.date()) == {("meta", one.id): one for one in KNOWN_WITH_LEAST}
-    assert known_accounts(lake, now.date() - timedelta(days=1)) == {}
+    assert known_accounts(lake, now.date()).found == {("meta", one.id): one for one in KNOWN_WITH_LEAST}
+    assert known_accounts(lake, now.date() - timedelta(days=1)) == KnownAccounts({}, {})
 
 
 def test_a_snapshot_from_before_campaigns_had_a_smallest_budget_is_still_read(tmp_path):
@@ -143,4 +143,4 @@ def test_a_snapshot_from_before_campaigns_had_a_smallest_budget_is_still_read(tm
     row = Entity(Level.ACCOUNT, one.id, one.id, "", one.name, one.status, "account", native=native)
     frame = entities_frame([row], account=one, platform="meta", fetched_at=now)
     lake.append_raw("meta", "entities", day=now.date(), account_id=one.id, fetched_at=now, frame=frame)
-    assert known_accounts(lake, now.date()) == {("meta", "1"): replace(one, min_campaign_budget=None)}
+    assert known_accounts(lake, now.date()).found == {("meta", "1"): replace(one, min_campaign_budget=None)}

@@ -130,3 +130,15 @@ def test_the_edit_of_an_arm_in_the_marts_is_one_of_its_panel(lake):
     at = panel.arms["arm_id"].to_list().index("g1")
     assert panel.edited.sum() == 1
     assert panel.edited[89 - (DAY + timedelta(days=1) - EDITED).days, at]
+
+
+def test_an_edit_behind_a_snapshot_that_cannot_be_used_is_still_told(lake):
+    shop = Shop()
+    for morning in MORNINGS:
+        asyncio.run(ingest_entities(shop, lake, now=morning))
+    newest = lake.raw_files("entities")[-1].path
+    pl.read_parquet(newest).with_columns(entity_id=None).write_parquet(newest)
+    shop.shown["g1"] = replace(START["g1"], settings="b")
+    asyncio.run(ingest_entities(shop, lake, now=MORNINGS[1] + timedelta(days=1)))
+    _, arms = marts.arm_days(lake, DAY + timedelta(days=1), 90)
+    assert dict(arms.select("arm_id", "changed_on").iter_rows())["g1"] == date(2026, 6, 30)

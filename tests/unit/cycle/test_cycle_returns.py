@@ -76,7 +76,7 @@ def test_the_lift_tests_that_policy_names_reach_the_days_estimates(lake, estimat
     """The days of a test are read from the marts; a file with one wrong row still counts for the others."""
     asked = []
 
-    def arm_days(_lake, as_of, window_days):
+    def arm_days(_lake, as_of, window_days, **_snapshots):
         asked.append((as_of, window_days))
         days = [as_of - timedelta(days=back + 1) for back in range(window_days)]
         keys = estimates.frame.select("arm_id", "account_id", "campaign_id", "platform", "currency")
