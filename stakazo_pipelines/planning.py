@@ -23,7 +23,7 @@ from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
 from stakazo_pipelines.measurement.population import fit_population
-from stakazo_pipelines.paper import Wishes, on_paper, outside
+from stakazo_pipelines.paper import Wishes, far, on_paper, outside
 from stakazo_pipelines.paper_total import brought_to, since_today
 from stakazo_pipelines.policy import Policy
 from stakazo_pipelines.table_input import MOST, REQUIRED
@@ -123,11 +123,13 @@ class Planner:
             minor_units=units,
             seed=seed,
             step_cap=self.step_cap,
+            min_viable=self.wishes.min_viable,
         )
         coins = pl.col("budget") * pl.col("account_id").replace_strict(units, return_dtype=pl.Int64)
         if tiny := start.filter(pl.col("budget") > 0, coins < 1).height:
             notes.append(f"{tiny} budgets are below the smallest coin of their currency: are the amounts in its units?")
         notes += outside(arms, self.wishes)
+        notes += far(result.accounts, self.policy, self.wishes)
         frame, summaries = result.frame, result.accounts
         if total is not None:
             unit = units[arms["account_id"][0]]
@@ -148,10 +150,10 @@ class Planner:
 
     def _check(self, total: Decimal | None) -> None:
         check_total(total)
-        if total is None:
-            return
         currencies = self.arms["currency"].unique().sort().to_list()
-        if len(currencies) > 1:
+        if len(currencies) > 1 and self.wishes.min_viable is not None:
+            raise InputError(f"one min-viable budget cannot hold in several currencies ({', '.join(currencies)})")
+        if len(currencies) > 1 and total is not None:
             raise InputError(
                 f"one total cannot be split over several currencies ({', '.join(currencies)}); "
                 "give a table of one currency, or leave the total out to keep each currency's own"
@@ -191,7 +193,8 @@ def plan_table(
     lift_tests: what experiments found; where they tell, the returns are incremental and `LIFT_COLUMNS` are added.
     step_cap: instead of policy's; cumulative caps do not bind below it, since a plan on paper publishes nothing.
     Raises InputError for a table without usable rows before as_of, an ad group in two currencies, a total over more
-    than one currency or that the wishes' bounds do not allow, or wishes that name what the table has not.
+    than one currency or that the wishes' bounds do not allow, or wishes that name what the table has not;
+    InfeasibleError where no choice of ad groups that are on keeps the wishes.
     """
     check_total(total)
     made = planner(
