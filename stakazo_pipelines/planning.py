@@ -14,6 +14,7 @@ import polars as pl
 from stakazo_pipelines.allocation.allocate import allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.report import AccountSummary
+from stakazo_pipelines.coins import minor_units
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.lift_tests import LiftTests
 from stakazo_pipelines.lifted_table import NO_TESTS, lifted_table
@@ -47,29 +48,6 @@ COLUMNS = (
     "shadow_price",
 )
 BUDGET_DAYS = 7  # report days whose mean spend stands in for a budget that the table does not give
-# ISO 4217 currencies whose smallest coin is not a hundredth.
-_WHOLE = frozenset(
-    (
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    )
-)
-_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +312,3 @@ def arms_of(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         .join(arms.select("arm_id", *keys), on="arm_id", maintain_order="left")
     )
     return days, arms
-
-
-def minor_units(account: str) -> int:
-    """How many of the smallest coin make one unit of the currency of `table/CURRENCY`."""
-    currency = account.removeprefix("table/")
-    return 1 if currency in _WHOLE else 1000 if currency in _THOUSANDTHS else 100

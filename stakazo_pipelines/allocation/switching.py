@@ -153,7 +153,7 @@ def _decided_or_told(
         return _decided(viable, arm_ids, limits, curve, wanted, units)
     except InfeasibleError as error:
         works, fails = 0, viable.least
-        while fails - works > max(viable.least >> 12, 1):
+        while fails - works > max(viable.least * len(arm_ids) >> 22, 1):  # coarser where every try takes longer
             middle = (works + fails) // 2
             try:
                 _decided(replace(viable, least=middle), arm_ids, limits, curve, wanted, units)
@@ -181,6 +181,7 @@ def _decided(
             f"least {gap:,.2f}",
             gap,
         )
+    _check_groups(viable, limits, ranges, units)
     now = int(limits.current.sum())
     total = int(np.clip(wanted, max(low, now - limits.max_moved), max(low, min(high, now + limits.max_moved))))
     problem = AllocationProblem(
@@ -213,6 +214,21 @@ def _decided(
             gap,
         )
     return _Decision(decided, ranges, off, total, 0.0 if answer.exact else answer.gap)
+
+
+def _check_groups(viable: Viable, limits: Limits, ranges: _Ranges, units: int) -> None:
+    if limits.groups is None:
+        return
+    smallest = np.where(ranges.switch, 0.0, ranges.lower)
+    over = limits.groups.reach(smallest, ranges.upper.astype(np.float64))[0][:-1] - limits.groups.upper
+    worst = int(np.argmax(over))
+    if over[worst] > 0:
+        gap = float(over[worst]) / units
+        raise InfeasibleError(
+            f"group {limits.groups.names[worst]}: its arms that must be on, at {viable.least / units:,.2f} or more, "
+            f"need {gap:,.2f} more than it may have; raise its upper bound by that",
+            gap,
+        )
 
 
 def _best(problem: AllocationProblem, minimum: Floats, viable: Viable, units: int) -> EnvelopeAllocation:
