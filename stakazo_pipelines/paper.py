@@ -1,17 +1,18 @@
 """Policy for a plan on paper: no account's own rules, caps with room for the step, and what the user wishes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 
 import polars as pl
 
-from stakazo_pipelines.allocation.report import AccountSummary
+from stakazo_pipelines.allocation.report import AllocationResult
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.policy import AccountPolicy, GroupPolicy, Policy, RangePolicy
 
 GROUPINGS = ("campaign", "platform")
+FAR = 3.0  # times today's budget: further out a curve learned around today says little
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +93,22 @@ def outside(arms: pl.DataFrame, wishes: Wishes) -> list[str]:
     return [f"{one}: it is not moved further from it, and only its returns bring it back" for one in words]
 
 
-def far(accounts: Sequence[AccountSummary], policy: Policy, wishes: Wishes) -> list[str]:
-    """In words: plans that smallest viable budgets make move more than an account's day allows."""
+def far(result: AllocationResult, policy: Policy, wishes: Wishes) -> list[str]:
+    """In words: how far a plan with smallest viable budgets goes from today."""
     if wishes.min_viable is None:
         return []
     cap = policy.guardrails.account_day
-    return [
+    words = [
         f"{one.moved / one.current_total:.0%} of today's money moves, more than the {cap:.0%} that policy allows the "
         "autopilot in a day; it does not bind a plan on paper"
-        for one in accounts
+        for one in result.accounts
         if one.moved > cap * one.current_total > 0
     ]
+    if raised := result.frame.filter(pl.col("proposed_budget") > FAR * pl.col("current_budget")).height:
+        words.append(
+            f"{raised} of the budgets grow to more than {FAR:g} times today's: so far out curves are extrapolated"
+        )
+    return words
 
 
 def _account(own: pl.DataFrame, wishes: Wishes) -> AccountPolicy:

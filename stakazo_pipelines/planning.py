@@ -25,9 +25,9 @@ from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
 from stakazo_pipelines.measurement.population import fit_population
 from stakazo_pipelines.paper import Wishes, far, on_paper, outside
-from stakazo_pipelines.paper_total import brought_to, since_today
+from stakazo_pipelines.paper_total import brought_to, check_currencies, check_total, since_today
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.table_input import MOST, REQUIRED
+from stakazo_pipelines.table_input import REQUIRED
 from stakazo_pipelines.value_counts import counted
 
 COLUMNS = (
@@ -86,7 +86,8 @@ class Planner:
     def plan(self, total: Decimal | None = None) -> PlanResult:
         """Budgets for a total a day; None keeps each currency's own. Errors as in `plan_table`."""
         notes, arms, seed = list(self.notes), self.arms, self.seed
-        self._check(total)
+        check_total(total)
+        check_currencies(arms, total, self.wishes)
         units = {account: minor_units(str(account)) for account in arms["account_id"].unique()}
         start, wished = arms, on_paper(self.policy, arms, self.wishes, step_cap=self.step_cap)
         if total is not None:
@@ -107,7 +108,7 @@ class Planner:
         if tiny := start.filter(pl.col("budget") > 0, coins < 1).height:
             notes.append(f"{tiny} budgets are below the smallest coin of their currency: are the amounts in its units?")
         notes += outside(arms, self.wishes)
-        notes += far(result.accounts, self.policy, self.wishes)
+        notes += far(result, self.policy, self.wishes)
         frame, summaries = result.frame, result.accounts
         if total is not None:
             unit = units[arms["account_id"][0]]
@@ -125,27 +126,6 @@ class Planner:
             notes=tuple(notes),
             groups=result.groups,
         )
-
-    def _check(self, total: Decimal | None) -> None:
-        check_total(total)
-        currencies = self.arms["currency"].unique().sort().to_list()
-        if len(currencies) > 1 and self.wishes.min_viable is not None:
-            raise InputError(f"one min-viable budget cannot hold in several currencies ({', '.join(currencies)})")
-        if len(currencies) > 1 and total is not None:
-            raise InputError(
-                f"one total cannot be split over several currencies ({', '.join(currencies)}); "
-                "give a table of one currency, or leave the total out to keep each currency's own"
-            )
-
-
-def check_total(total: Decimal | None) -> None:
-    """Raises InputError for a total that is no amount to spend a day, whatever the table."""
-    if total is None:
-        return
-    if not (total.is_finite() and total > 0):
-        raise InputError(f"the total must be an amount above 0, not {total}")
-    if total > MOST:
-        raise InputError(f"the total is above {MOST:g}; check its unit")
 
 
 def plan_table(

@@ -17,7 +17,8 @@ from stakazo_pipelines.importing.mapping import ColumnMapping
 from stakazo_pipelines.lift_tests import load_lift_tests
 from stakazo_pipelines.paper import Wishes
 from stakazo_pipelines.paper_frontier import paper_frontier
-from stakazo_pipelines.planning import check_total, planner
+from stakazo_pipelines.paper_total import check_total
+from stakazo_pipelines.planning import planner
 from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
 from stakazo_pipelines.table_columns import apart

@@ -148,6 +148,10 @@ def test_moves_beyond_a_days_cap_are_told(plan):
     result = plan(min_viable=Decimal(250))
     assert result.summaries[0].moved > 2 * BUDGET
     assert any("of today's money moves, more than the 50% that policy allows" in note for note in result.notes)
+    assert not any("times today's" in note for note in result.notes)
+    assert any(
+        "1 of the budgets grow to more than 3 times today's" in note for note in plan(min_viable=Decimal(350)).notes
+    )
 
 
 def test_a_smallest_viable_budget_counts_from_the_budgets_that_another_total_gives(plan):

@@ -56,10 +56,9 @@ def plan(limits, curve, viable, *, asked=None, min_change=0.0, **options):
     now = int(limits.current.sum())
     asked = now if asked is None else asked
     names = [f"a{i}" for i in range(len(limits.current))]
-    same = {"arm_ids": names, "limits": limits, "curve": curve, "asked": asked, "most": max(now, asked)}
-    if viable is None:
-        return plan_account(**same, min_change=min_change, **options)
-    return plan_viable(viable=viable, **same, min_change=min_change, **options)
+    options |= {"arm_ids": names, "limits": limits, "curve": curve, "asked": asked, "most": max(now, asked)}
+    options["min_change"] = min_change
+    return plan_account(**options) if viable is None else plan_viable(viable=viable, **options)
 
 
 def value(limits, curve, proposed):
@@ -183,8 +182,7 @@ def test_nothing_changes_where_every_budget_in_reach_is_viable():
     plain, viable = plan(limits, curve, None), plan(limits, curve, viable_of(20_00, 3))
     assert viable.proposed.tolist() == plain.proposed.tolist()
     assert viable.binding.tolist() == plain.binding.tolist()
-    assert viable.told == ""
-    assert not viable.forced
+    assert (viable.told, viable.forced) == ("", False)
 
 
 def test_the_weakest_is_switched_off_and_its_money_goes_to_the_others():
