@@ -10,12 +10,13 @@ from stakazo_pipelines.allocation.frontier import frontier
 from stakazo_pipelines.allocation.guardrails import judged
 from stakazo_pipelines.allocation.posterior import expected_curve, gains
 from stakazo_pipelines.allocation.problem import AllocationProblem, Floats, Ints
+from stakazo_pipelines.coins import minor_units
 from stakazo_pipelines.errors import InputError
-from stakazo_pipelines.paper import on_paper
-from stakazo_pipelines.planning import Planner, minor_units
+from stakazo_pipelines.paper import FAR, on_paper
+from stakazo_pipelines.planning import Planner
 
 SHARES = (0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 2.0)  # of today's budgets together
-LEAST, MOST = 0.3, 3.0  # times today's budget: further out a curve learned around today says little
+LEAST, MOST = 0.3, FAR  # times today's budget
 
 
 @dataclass(frozen=True, slots=True)

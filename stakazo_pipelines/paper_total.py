@@ -15,11 +15,37 @@ from stakazo_pipelines.allocation.solver import solve
 from stakazo_pipelines.allocation.tree import Tree
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.measurement.estimate import Estimates
+from stakazo_pipelines.paper import Wishes
 from stakazo_pipelines.policy import AccountPolicy, Policy, RangePolicy
+from stakazo_pipelines.table_input import MOST
 from stakazo_pipelines.vocabulary import Binding
 
 # A larger total goes to ad groups that are `ok` as long as this grows them at most so many times more than the total.
 MAX_STRETCH = 2.0
+
+
+def check_total(total: Decimal | None) -> None:
+    """Raises InputError for a total that is no amount to spend a day, whatever the table."""
+    if total is None:
+        return
+    if not (total.is_finite() and total > 0):
+        raise InputError(f"the total must be an amount above 0, not {total}")
+    if total > MOST:
+        raise InputError(f"the total is above {MOST:g}; check its unit")
+
+
+def check_currencies(arms: pl.DataFrame, total: Decimal | None, wishes: Wishes) -> None:
+    """Raises InputError for an amount that is asked of arms in several currencies."""
+    currencies = arms["currency"].unique().sort().to_list()
+    if len(currencies) < 2:
+        return
+    if wishes.min_viable is not None:
+        raise InputError(f"one min-viable budget cannot hold in several currencies ({', '.join(currencies)})")
+    if total is not None:
+        raise InputError(
+            f"one total cannot be split over several currencies ({', '.join(currencies)}); "
+            "give a table of one currency, or leave the total out to keep each currency's own"
+        )
 
 
 def brought_to(

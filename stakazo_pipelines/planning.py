@@ -14,6 +14,7 @@ import polars as pl
 from stakazo_pipelines.allocation.allocate import allocate
 from stakazo_pipelines.allocation.guardrails import ChangeLedger
 from stakazo_pipelines.allocation.report import AccountSummary
+from stakazo_pipelines.coins import minor_units
 from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.lift_tests import LiftTests
 from stakazo_pipelines.lifted_table import NO_TESTS, lifted_table
@@ -23,10 +24,10 @@ from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import MaturityCurve
 from stakazo_pipelines.measurement.maturity_report import assumed_of_a_table
 from stakazo_pipelines.measurement.population import fit_population
-from stakazo_pipelines.paper import Wishes, on_paper, outside
-from stakazo_pipelines.paper_total import brought_to, since_today
+from stakazo_pipelines.paper import Wishes, far, on_paper, outside
+from stakazo_pipelines.paper_total import brought_to, check_currencies, check_total, since_today
 from stakazo_pipelines.policy import Policy
-from stakazo_pipelines.table_input import MOST, REQUIRED
+from stakazo_pipelines.table_input import REQUIRED
 from stakazo_pipelines.value_counts import counted
 
 COLUMNS = (
@@ -47,29 +48,6 @@ COLUMNS = (
     "shadow_price",
 )
 BUDGET_DAYS = 7  # report days whose mean spend stands in for a budget that the table does not give
-# ISO 4217 currencies whose smallest coin is not a hundredth.
-_WHOLE = frozenset(
-    (
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    )
-)
-_THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +86,8 @@ class Planner:
     def plan(self, total: Decimal | None = None) -> PlanResult:
         """Budgets for a total a day; None keeps each currency's own. Errors as in `plan_table`."""
         notes, arms, seed = list(self.notes), self.arms, self.seed
-        self._check(total)
+        check_total(total)
+        check_currencies(arms, total, self.wishes)
         units = {account: minor_units(str(account)) for account in arms["account_id"].unique()}
         start, wished = arms, on_paper(self.policy, arms, self.wishes, step_cap=self.step_cap)
         if total is not None:
@@ -123,11 +102,13 @@ class Planner:
             minor_units=units,
             seed=seed,
             step_cap=self.step_cap,
+            min_viable=self.wishes.min_viable,
         )
         coins = pl.col("budget") * pl.col("account_id").replace_strict(units, return_dtype=pl.Int64)
         if tiny := start.filter(pl.col("budget") > 0, coins < 1).height:
             notes.append(f"{tiny} budgets are below the smallest coin of their currency: are the amounts in its units?")
         notes += outside(arms, self.wishes)
+        notes += far(result, self.policy, self.wishes)
         frame, summaries = result.frame, result.accounts
         if total is not None:
             unit = units[arms["account_id"][0]]
@@ -145,27 +126,6 @@ class Planner:
             notes=tuple(notes),
             groups=result.groups,
         )
-
-    def _check(self, total: Decimal | None) -> None:
-        check_total(total)
-        if total is None:
-            return
-        currencies = self.arms["currency"].unique().sort().to_list()
-        if len(currencies) > 1:
-            raise InputError(
-                f"one total cannot be split over several currencies ({', '.join(currencies)}); "
-                "give a table of one currency, or leave the total out to keep each currency's own"
-            )
-
-
-def check_total(total: Decimal | None) -> None:
-    """Raises InputError for a total that is no amount to spend a day, whatever the table."""
-    if total is None:
-        return
-    if not (total.is_finite() and total > 0):
-        raise InputError(f"the total must be an amount above 0, not {total}")
-    if total > MOST:
-        raise InputError(f"the total is above {MOST:g}; check its unit")
 
 
 def plan_table(
@@ -191,7 +151,8 @@ def plan_table(
     lift_tests: what experiments found; where they tell, the returns are incremental and `LIFT_COLUMNS` are added.
     step_cap: instead of policy's; cumulative caps do not bind below it, since a plan on paper publishes nothing.
     Raises InputError for a table without usable rows before as_of, an ad group in two currencies, a total over more
-    than one currency or that the wishes' bounds do not allow, or wishes that name what the table has not.
+    than one currency or that the wishes' bounds do not allow, or wishes that name what the table has not;
+    InfeasibleError where no choice of ad groups that are on keeps the wishes.
     """
     check_total(total)
     made = planner(
@@ -331,9 +292,3 @@ def arms_of(known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         .join(arms.select("arm_id", *keys), on="arm_id", maintain_order="left")
     )
     return days, arms
-
-
-def minor_units(account: str) -> int:
-    """How many of the smallest coin make one unit of the currency of `table/CURRENCY`."""
-    currency = account.removeprefix("table/")
-    return 1 if currency in _WHOLE else 1000 if currency in _THOUSANDTHS else 100

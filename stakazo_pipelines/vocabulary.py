@@ -37,13 +37,14 @@ class Binding(StrEnum):
     NONE = "none"  # interior: its marginal return equals the shadow price
     STEP_UP = "step_up"  # the largest raise allowed now
     STEP_DOWN = "step_down"  # the largest cut allowed now
-    MINIMUM = "minimum"  # the platform's or policy's smallest budget
+    MINIMUM = "minimum"  # the platform's or policy's smallest budget, or the smallest viable one
     MAXIMUM = "maximum"  # policy's largest budget
     GROUP = "group"  # a bound on the sum of its group
     DAILY_CAP = "daily_cap"  # the cumulative 24 h cap of the entity or its account
     HELD = "held"  # a person, an experiment or learning holds it
     STATE = "state"  # insufficient, immature or stale: may not grow
     TOO_SMALL = "too_small"  # the best change is below the smallest worth publishing
+    SWITCHED_OFF = "switched_off"  # at 0: on, it would need at least the smallest viable budget
 
 
 class Autonomy(StrEnum):

@@ -1,10 +1,10 @@
 """One account's budgets, in whole minor units: reachable total, optimum, smallest change, rounding, binding reasons."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stakazo_pipelines.allocation.account_words import nothing_free, nothing_moved, out_of_reach
 from stakazo_pipelines.allocation.exploration import explore
 from stakazo_pipelines.allocation.guardrails import Reasons
 from stakazo_pipelines.allocation.limits import Limits
@@ -36,7 +36,8 @@ class AccountPlan:
     any. group_price: float[g], what one more minor unit is worth in each. shadow_price: the same of the account; NaN
     when no arm was free to move, or a cost per conversion rules.
     short: why the total is not the one asked for, else empty. reason: why nothing moves, else empty. cost: expected
-    value a day that these budgets give up to explore, against those without a trial.
+    value a day that these budgets give up to explore, against those without a trial. told: what else there is to say.
+    forced: today's budgets are not among those allowed, so that something must move whatever it earns.
     """
 
     proposed: Ints
@@ -51,6 +52,8 @@ class AccountPlan:
     short: str
     reason: str
     cost: float = 0.0
+    told: str = ""
+    forced: bool = False
 
 
 def plan_account(
@@ -78,10 +81,10 @@ def plan_account(
     low, high = limits.sums()
     least = max(low, now - limits.max_moved)
     total = int(np.clip(asked, least, min(high, now + limits.max_moved, max(most, now))))
-    short = _short(asked, total, units)
+    short = out_of_reach(asked, total, units)
     if limits.fixed or (limits.max_moved < 2 and total == now and targets is None):
         binding = limits.why_upper if limits.fixed else _all_capped(limits)
-        return _kept(limits, asked, binding, _nothing_free(limits, binding), short)
+        return _kept(limits, asked, binding, nothing_free(binding), short)
 
     problem, missed = _aimed(_problem(arm_ids, limits, curve, total), limits, targets, least, units)
     best = solve(problem)
@@ -131,7 +134,7 @@ def plan_account(
         shadow_price=float("nan") if weighted else best.shadow_price,
         kkt_residual=best.kkt_residual,
         short="; ".join(filter(None, [short, missed])),
-        reason=_reason(first, proposed, current, small, min_change),
+        reason=nothing_moved(first.reason, proposed, current, small, min_change),
         cost=cost,
     )
 
@@ -241,16 +244,6 @@ def _kept(limits: Limits, asked: int, binding: Reasons, reason: str, short: str)
     )
 
 
-def _short(asked: int, total: int, units: int) -> str:
-    """Why a total is not the one asked for."""
-    if asked == total:
-        return ""
-    return (
-        f"the total of {asked / units:,.2f} asked for is out of reach of this plan's bounds; the nearest, "
-        f"{total / units:,.2f}, is used ({abs(asked - total) / units:,.2f} {'less' if total < asked else 'more'})"
-    )
-
-
 def _binding(limits: Limits, free: Limits, small: Flags, best: Allocation, proposed: Ints) -> Reasons:
     """What keeps each arm where it is: its own bound, the account's cap on moved money, or nothing (interior)."""
     account_cap = best.move_price > 0 or (best.proposed.size and _moved(best.proposed, limits) >= limits.max_moved)
@@ -274,29 +267,3 @@ def _moved(proposed: Floats, limits: Limits) -> float:
 def _all_capped(limits: Limits) -> Reasons:
     own = limits.lower >= limits.upper
     return np.where(own, limits.why_upper, Binding.DAILY_CAP)
-
-
-_WORDS = {
-    Binding.HELD: "held by a person, an experiment or learning",
-    Binding.STATE: "without an estimate fit to act on",
-    Binding.DAILY_CAP: "at the cumulative cap of the last 24 hours, the day or the month",
-    Binding.MINIMUM: "at the smallest budget allowed",
-    Binding.MAXIMUM: "at the largest budget allowed",
-    Binding.STEP_UP: "with a budget too small for a step of one unit of money",
-    Binding.STEP_DOWN: "with a budget too small for a step of one unit of money",
-}
-
-
-def _nothing_free(limits: Limits, binding: Reasons) -> str:
-    counts = Counter(_WORDS[reason] for reason in binding)
-    return f"all {len(limits.current)} arms held: " + ", ".join(f"{n} {words}" for words, n in counts.most_common())
-
-
-def _reason(first: Allocation, proposed: Ints, current: Ints, small: Flags, min_change: float) -> str:
-    if (proposed != current).any():
-        return ""
-    if first.reason:
-        return first.reason
-    if small.any():
-        return f"nothing to gain: every change worth making is below the smallest worth publishing ({min_change:.0%})"
-    return "nothing to gain: the best changes are below one minor unit of money"

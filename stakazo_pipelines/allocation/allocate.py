@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -17,6 +18,7 @@ from stakazo_pipelines.allocation.limits import Limits
 from stakazo_pipelines.allocation.posterior import CurvePosterior, ExpectedCurve
 from stakazo_pipelines.allocation.problem import Ints
 from stakazo_pipelines.allocation.report import AllocationResult, plan_gains, report
+from stakazo_pipelines.allocation.switching import Viable, plan_viable
 from stakazo_pipelines.allocation.targets import Targets
 from stakazo_pipelines.policy import AccountPolicy, Policy
 from stakazo_pipelines.vocabulary import Binding
@@ -31,6 +33,7 @@ class AccountReach:
     curve: ExpectedCurve
     targets: Targets | None = None
     trial: Trial | None = None
+    viable: Viable | None = None
 
 
 def allocate(
@@ -45,6 +48,7 @@ def allocate(
     seed: int,
     step_cap: float | None = None,
     granted: int | None = None,
+    min_viable: Decimal | None = None,
 ) -> AllocationResult:
     """Budgets that earn most under the posterior, within policy, by account.
 
@@ -53,6 +57,8 @@ def allocate(
     and of today's sum. held: arm ids kept as they are, besides policy's. minor_units: by account id, how many make one
     major unit. granted: the total of every account in its minor units, as decided over a portfolio; it stands before
     `total` and policy's growth.
+    min_viable: an arm that may move gets nothing or at least so much a day, in major units; `plan_viable` says how. One
+    with a lower bound of its own is never switched off. Raises InfeasibleError where that cannot be.
     An arm without an estimate, or whose state is not `ok`, is kept where it is. A change set whose expected gain is
     not positive is dropped whole, unless policy asks for care or for exploring, which may cost expected value. Raises
     AllocationError for arms that are not a table of distinct budgets, or policy's groups that overlap.
@@ -62,7 +68,7 @@ def allocate(
     drawn = one_draw(estimates, table, seed) if policy.allocation.explore else None
     plans = [
         _plan(
-            _reach(table, rows, policy, ledger, step_cap, drawn),
+            _reach(table, rows, policy, ledger, step_cap, drawn, min_viable),
             policy,
             int(table.units[rows[0]]),
             granted if granted is not None else _asked(table, rows, policy, total),
@@ -77,7 +83,7 @@ def allocate(
         careful = (
             policy.allocation.careful or policy.account(*_key(table, rows)).target_cpa is not None or plan.cost > 0
         )
-        if balanced and not careful and not plan.reason and not gain.account_mean[index] > 0:
+        if balanced and not (careful or plan.forced or plan.reason) and not gain.account_mean[index] > 0:
             dropped = True
             plans[index] = _dropped(plan, current[rows], float(gain.account_mean[index]))
     if dropped:
@@ -112,6 +118,7 @@ def _reach(
     ledger: ChangeLedger,
     step_cap: float | None,
     drawn: ExpectedCurve | None = None,
+    min_viable: Decimal | None = None,
 ) -> AccountReach:
     part = table.rows[int(rows[0]) : int(rows[-1]) + 1]
     arm_ids, units, curve = part["arm_id"].to_list(), int(table.units[rows[0]]), table.curve
@@ -120,18 +127,21 @@ def _reach(
     least = [0.0 if bound is None else float(bound.min) for bound in wanted]
     most = [np.inf if bound is None or bound.max is None else float(bound.max) for bound in wanted]
     (may_rise, may_fall), valued = judged(part, policy), curve.scale[rows] > 0
+    smallest = np.maximum(part["least"].to_numpy(), least)
+    largest = np.minimum(part["most"].to_numpy(), most)
+    may_rise, may_fall = may_rise & valued, may_fall & valued
     rails = bounds(
         account_id=part["account_id"][0],
         arm_ids=arm_ids,
         current=table.budgets[rows],
         average=part["average"].to_numpy(),
-        may_rise=may_rise & valued,
-        may_fall=may_fall & valued,
+        may_rise=may_rise,
+        may_fall=may_fall,
         held=table.kept[rows],
         policy=policy,
         ledger=ledger,
-        platform_minimum=np.maximum(part["least"].to_numpy(), least),
-        platform_maximum=np.minimum(part["most"].to_numpy(), most),
+        platform_minimum=smallest,
+        platform_maximum=largest,
         step_cap=step_cap,
     )
     groups = arm_groups(own.groups, arm_ids, part["campaign_id"].fill_null("").to_list())
@@ -139,12 +149,24 @@ def _reach(
     trial = None
     if drawn is not None:
         trial = Trial(ExpectedCurve(drawn.scale[rows], drawn.elasticity[rows]), policy.allocation.explore)
+    viable = None
+    if min_viable is not None:
+        free = ~table.kept[rows]
+        viable = Viable(
+            least=ceil(min_viable * units),
+            may_rise=may_rise & free,
+            may_fall=may_fall & free,
+            must=np.array(least) > 0,
+            most=largest * units,
+            step=policy.allocation.step_cap if step_cap is None else step_cap,
+        )
     return AccountReach(
         arm_ids=tuple(arm_ids),
         limits=limits,
         curve=ExpectedCurve(curve.scale[rows], curve.elasticity[rows]),
         targets=_targets(own, policy, part),
         trial=trial,
+        viable=viable,
     )
 
 
@@ -174,7 +196,8 @@ def _asked(table: ArmTable, rows: Ints, policy: Policy, total: float | None) -> 
 
 def _plan(reach: AccountReach, policy: Policy, units: int, asked: int, granted: int | None) -> AccountPlan:
     now = int(reach.limits.current.sum())
-    return plan_account(
+    plan = plan_account if reach.viable is None else partial(plan_viable, viable=reach.viable)
+    return plan(
         arm_ids=list(reach.arm_ids),
         limits=reach.limits,
         curve=reach.curve,
@@ -192,5 +215,6 @@ def _dropped(plan: AccountPlan, current: Ints, gain: float) -> AccountPlan:
         plan,
         proposed=current,
         binding=np.where(plan.proposed != current, Binding.NONE, plan.binding),
+        told="",
         reason=f"nothing to gain: the best change within the bounds is expected to earn {gain:.6g} a day",
     )

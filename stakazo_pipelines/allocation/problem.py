@@ -192,7 +192,7 @@ class AllocationProblem:
             raise AllocationError("a turnover cap needs the whole total to be spent")
         if (self.current < self.lower).any() or (self.current > self.upper).any():
             raise AllocationError("a turnover cap needs bounds that contain the current budgets")
-        needed = self._least_moved()
+        needed = self.least_moved()
         if not cap >= 0 or needed - cap > SLACK * max(self.total, needed):
             gap = needed - cap
             within = " within the groups' bounds" if self.groups is not None else ""
@@ -203,7 +203,7 @@ class AllocationProblem:
                 gap,
             )
 
-    def _least_moved(self) -> float:
+    def least_moved(self) -> float:
         """The smallest sum(|s - current|) that meets the groups' bounds and the total.
 
         As a function of its sum a group's least moved money is `base + |sum - centre|`: so are an arm's and any sum

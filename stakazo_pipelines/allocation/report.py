@@ -31,7 +31,7 @@ class AccountSummary:
     chance_of_gain: float  # NaN when nothing moves
     shadow_price: float  # value of one more unit of money; NaN when no arm was free
     kkt_residual: float
-    reason: str  # in words: why nothing moves, or why the total is not the one asked for; else empty
+    reason: str  # in words: why nothing moves, why the total is not the one asked for, what is off; else empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _summary(table: ArmTable, rows: Ints, plan: AccountPlan, gain: Gains, index:
         chance_of_gain=float(gain.account_chance[index]),
         shadow_price=plan.shadow_price * units,
         kkt_residual=plan.kkt_residual,
-        reason="; ".join(filter(None, [plan.short, plan.reason, explored])),
+        reason="; ".join(filter(None, [plan.short, plan.reason, plan.told, explored])),
     )
 
 

@@ -1,7 +1,6 @@
 """`stakazo plan`: proposed budgets from a file alone; no account, no database, no Dagster."""
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,15 @@ from rich.console import Console
 
 from stakazo_pipelines.commands.importing import chosen_mapping, parse_day
 from stakazo_pipelines.commands.plan_tables import print_frontier, print_plan
-from stakazo_pipelines.commands.plan_wishes import parse_bounds, parse_risk
-from stakazo_pipelines.errors import ConfigError, InputError
+from stakazo_pipelines.commands.plan_wishes import parse_amount, parse_bounds, parse_risk, parse_viable
+from stakazo_pipelines.errors import InputError
 from stakazo_pipelines.importing.importer import import_file
 from stakazo_pipelines.importing.mapping import ColumnMapping
 from stakazo_pipelines.lift_tests import load_lift_tests
 from stakazo_pipelines.paper import Wishes
 from stakazo_pipelines.paper_frontier import paper_frontier
-from stakazo_pipelines.planning import check_total, planner
+from stakazo_pipelines.paper_total import check_total
+from stakazo_pipelines.planning import planner
 from stakazo_pipelines.policy import Policy, load_policy
 from stakazo_pipelines.settings import Settings
 from stakazo_pipelines.table_columns import apart
@@ -39,6 +39,13 @@ def plan(
     bound: Annotated[
         list[str] | None, typer.Option(help="NAME=MIN:MAX a day for an ad group, campaign or platform; repeatable.")
     ] = None,
+    min_viable: Annotated[
+        str | None,
+        typer.Option(
+            help="An ad group that may move gets nothing, or at least so much a day; a budget of 0 means: switch it "
+            "off. Reaching 0 or this amount is exempt from the step cap."
+        ),
+    ] = None,
     group_by: Annotated[str | None, typer.Option(help="Tell sums by campaign or platform as well.")] = None,
     frontier: Annotated[bool, typer.Option("--frontier", help="What if: the same plan with other totals.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write one row per ad group here (.csv or .parquet).")] = None,
@@ -53,7 +60,7 @@ def plan(
     """Estimate what each ad group earns and propose the daily budgets that earn most."""
     settings, errors = Settings(), Console(stderr=True)
     day = None if as_of is None else parse_day(as_of)
-    amount = _amount(total)
+    amount = parse_amount("--total", total)
     check_total(amount)
     wishes = Wishes(
         target_roas=target_roas,
@@ -62,6 +69,7 @@ def plan(
         risk_quantile=parse_risk(risk),
         bounds=parse_bounds(bound or []),
         group_by=group_by,
+        min_viable=parse_viable("--min-viable", min_viable),
     )
     table, notes = table_of(file, chosen_mapping(mapping, column))
     policy = _policy(settings)
@@ -88,15 +96,6 @@ def plan(
 def _policy(settings: Settings) -> Policy:
     """The policy file where there is one; a plan on paper needs none."""
     return load_policy(settings.policy_file) if settings.policy_file.exists() else Policy()
-
-
-def _amount(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ConfigError(f"--total {text!r} is not an amount; write it as 1250 or 1250.50") from None
 
 
 def table_of(file: Path, mapping: ColumnMapping | None) -> tuple[pl.DataFrame, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from stakazo_pipelines.paper_frontier import LEAST, MOST, WhatIf
 from stakazo_pipelines.planning import PlanResult
+from stakazo_pipelines.vocabulary import Binding
 
 _SHOWN_ROWS = 25
 
@@ -31,7 +32,7 @@ def print_plan(result: PlanResult, console: Console) -> None:
             f"{row['proposed_budget']:,.2f}" if moves else "",
             _interval(row, "roas"),
             f"{row['expected_gain']:+,.2f}" if moves else "",
-            row["binding"] if row["state"] == "ok" else row["state"],
+            row["binding"] if row["state"] == "ok" or row["binding"] == Binding.SWITCHED_OFF else row["state"],
         )
     console.print(table)
     if rows.height > _SHOWN_ROWS:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from stakazo_pipelines.errors import ConfigError
 from stakazo_pipelines.policy import RangePolicy
+from stakazo_pipelines.table_input import MOST
 
 EXPECTED = "expected"
 
@@ -21,6 +22,24 @@ def parse_risk(text: str | None) -> float | None:
         return float(text)
     except ValueError:
         raise ConfigError(f"--risk {text!r} is neither {EXPECTED} nor a quantile such as 0.25") from None
+
+
+def parse_amount(option: str, text: str | None) -> Decimal | None:
+    """An amount of money, None where nothing was said. Raises ConfigError naming the option."""
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ConfigError(f"{option} {text!r} is not an amount; write it as 1250 or 1250.50") from None
+
+
+def parse_viable(option: str, text: str | None) -> Decimal | None:
+    """`parse_amount` of a budget that is above 0."""
+    amount = parse_amount(option, text)
+    if amount is None or (amount.is_finite() and 0 < amount <= Decimal(MOST)):
+        return amount
+    raise ConfigError(f"{option} {text!r} is not a budget a day; write an amount above 0, such as 20 or 12.50")
 
 
 def parse_bounds(texts: Sequence[str]) -> dict[str, RangePolicy]:

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stakazo_pipelines.commands.plan_wishes import parse_bounds, parse_risk
-from stakazo_pipelines.errors import ConfigError, InputError
+from stakazo_pipelines.commands.plan_wishes import parse_bounds, parse_risk, parse_viable
+from stakazo_pipelines.errors import ConfigError, InfeasibleError, InputError
 from stakazo_pipelines.paper import Wishes
 from stakazo_pipelines.paper_frontier import SHARES, paper_frontier
 from stakazo_pipelines.planning import planner
@@ -46,8 +46,8 @@ def made(table):
 
 @pytest.fixture
 def plan(made):
-    def wished(total=None, **wishes):
-        return replace(made, wishes=Wishes(**wishes)).plan(total)
+    def wished(total=None, step_cap=None, **wishes):
+        return replace(made, wishes=Wishes(**wishes), step_cap=step_cap).plan(total)
 
     return wished
 
@@ -116,6 +116,73 @@ def test_groups_are_told_with_their_gains(plan):
     whole = result.summaries[0].expected_gain
     assert result.groups["expected_gain"].sum() == pytest.approx(whole, rel=1e-6)
     assert (result.groups["expected_gain_low"] < result.groups["expected_gain_high"]).all()
+
+
+def held_by(result):
+    return dict(zip(result.frame["ad_group"], result.frame["binding"], strict=True))
+
+
+def test_a_smallest_viable_budget_within_everybodys_reach_changes_nothing(plan):
+    assert plan(min_viable=Decimal(75)).frame.equals(plan().frame)
+
+
+def test_what_is_not_worth_a_viable_budget_is_switched_off_and_earns_nothing(plan):
+    result = plan(min_viable=Decimal(90), step_cap=0.4)
+    assert budgets(result)["g0"] == 0.0
+    assert held_by(result)["g0"] == "switched_off"
+    assert all(budget == 0 or budget >= 90 for budget in budgets(result).values())
+    assert sum(budgets(result).values()) == pytest.approx(4 * BUDGET, abs=0.005)
+    lost = result.frame.row(by_predicate=pl.col("ad_group") == "g0", named=True)
+    assert lost["expected_gain"] == pytest.approx(-lost["roas"] * BUDGET, rel=0.05)
+    assert lost["expected_gain_low"] < lost["expected_gain"] < lost["expected_gain_high"] < 0
+    assert any("1 arm is switched off (a budget of 0)" in note for note in result.notes)
+
+
+def test_an_ad_group_with_a_lower_bound_of_its_own_stays_on(plan):
+    result = plan(min_viable=Decimal(90), bounds={"g0": RangePolicy(min=Decimal(1))})
+    assert budgets(result)["g0"] == 90.0
+    assert held_by(result)["g0"] == "minimum"
+
+
+def test_moves_beyond_a_days_cap_are_told(plan):
+    result = plan(min_viable=Decimal(250))
+    assert result.summaries[0].moved > 2 * BUDGET
+    assert any("of today's money moves, more than the 50% that policy allows" in note for note in result.notes)
+    assert not any("times today's" in note for note in result.notes)
+    assert any(
+        "1 of the budgets grow to more than 3 times today's" in note for note in plan(min_viable=Decimal(350)).notes
+    )
+
+
+def test_a_smallest_viable_budget_counts_from_the_budgets_that_another_total_gives(plan):
+    result = plan(Decimal(220), min_viable=Decimal(63))
+    assert min(budgets(result).values()) == 0.0
+    assert all(budget == 0 or budget >= 63 for budget in budgets(result).values())
+    assert sum(budgets(result).values()) == pytest.approx(220.0, abs=0.005)
+
+
+def test_contradictions_with_a_smallest_viable_budget_name_the_smallest_relaxation(plan):
+    with pytest.raises(InfeasibleError, match=r"raise the total by at least 600\.00; or lower .* to 400\.00"):
+        plan(min_viable=Decimal(1000))
+    on = {f"g{index}": RangePolicy(min=Decimal(1)) for index in range(4)}
+    with pytest.raises(InfeasibleError, match=r"4 arms that must be on .* raise the total by at least 80\.00"):
+        plan(min_viable=Decimal(120), bounds=on)
+    with pytest.raises(InputError, match=r"g3 may have at most 105\.00 a day, 15\.00 less than the min-viable"):
+        plan(min_viable=Decimal(120), bounds={"g3": RangePolicy(max=Decimal(105))})
+
+
+def test_a_smallest_viable_budget_is_of_one_currency(table):
+    other = table.with_columns(currency=pl.lit("USD"), ad_group=pl.col("ad_group") + "$")
+    mixed = pl.concat([table.with_columns(currency=pl.lit("EUR")), other])
+    with pytest.raises(InputError, match=r"one min-viable budget cannot hold in several currencies \(EUR, USD\)"):
+        planner(mixed, policy=Policy(), wishes=Wishes(min_viable=Decimal(20))).plan()
+
+
+@pytest.mark.parametrize("text", ["-5", "0", "inf", "nan", "much", "1e40", ""])
+def test_a_smallest_viable_budget_that_is_no_amount_is_named(text):
+    with pytest.raises(ConfigError, match=f"--min-viable {text!r} is not a"):
+        parse_viable("--min-viable", text)
+    assert parse_viable("--min-viable", "12.50") == Decimal("12.50")
 
 
 def test_more_money_earns_more_and_the_next_unit_less(made):

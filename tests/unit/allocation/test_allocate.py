@@ -1,6 +1,7 @@
 """Budgets by account: totals to the minor unit, guardrails that hold over repeated plans, reasons in words."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -390,3 +391,26 @@ def test_an_accounts_own_bounds_hold_the_total_that_policy_sets(
     estimates, arms = world([100.0, 100.0], [2.0, 2.5])
     result = run(estimates, arms, policy=bounded(least, most, total=total))
     assert sum(proposed(result).values()) == pytest.approx(reached)
+
+
+def test_nothing_or_a_viable_budget_holds_though_no_gain_is_expected_of_it():
+    estimates, arms = world([100, 30, 30], [4.0, 4.0, 4.0], elasticity=0.9)
+    assert proposed(run(estimates, arms)) == {"a0": 100.0, "a1": 30.0, "a2": 30.0}
+    result = run(estimates, arms, min_viable=Decimal("40.005"))
+    assert sorted(proposed(result).values()) == [0.0, pytest.approx(40.01, abs=8), pytest.approx(120, abs=8)]
+    assert min(budget for budget in proposed(result).values() if budget) >= 40.01
+    assert result.accounts[0].expected_gain < 0
+    assert result.accounts[0].reason == "1 arm is switched off (a budget of 0)"
+    off = result.frame.row(by_predicate=pl.col("proposed_budget") == 0, named=True)
+    assert off["binding"] == "switched_off"
+    assert off["expected_gain"] == pytest.approx(-120, rel=0.05)
+
+
+def test_held_and_unknown_arms_stay_below_the_smallest_viable_budget():
+    estimates, arms = world([100, 30, 30, 30], [4.0, 4.0, 1.0, 1.0], states=["ok", "ok", "ok", "immature"])
+    result = run(estimates, arms, min_viable=Decimal(40), held={"a2"})
+    budgets = proposed(result)
+    assert (budgets["a2"], budgets["a3"]) == (30.0, 30.0)
+    assert (binding(result)["a2"], binding(result)["a3"]) == ("held", "state")
+    assert budgets["a1"] >= 40
+    assert "2 below 40.00 stay as they are" in result.accounts[0].reason

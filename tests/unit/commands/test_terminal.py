@@ -73,9 +73,22 @@ def test_a_plan_keeps_to_the_total_it_is_given(stakazo, table, tmp_path):
     assert pl.read_csv(out)["proposed_budget"].sum() <= 140 + 1e-9
 
 
+def test_a_budget_of_nothing_is_told_as_switched_off(stakazo, table, tmp_path):
+    out = tmp_path / "plan.csv"
+    wishes = ("--as-of", "2026-07-01", "--min-viable", "48", "--step-cap", "0.6")
+    code, said, error = stakazo("plan", table, *wishes, "--out", str(out))
+    assert code == 0
+    plan = {row["ad_group"]: row for row in pl.read_csv(out).iter_rows(named=True)}
+    assert (plan["weak"]["proposed_budget"], plan["weak"]["binding"]) == (0.0, "switched_off")
+    assert "switched_off" in said
+    assert "switched off (a budget of 0)" in error
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
+        (["--min-viable", "some"], "--min-viable 'some' is not an amount; write it as 1250 or 1250.50"),
+        (["--min-viable", "inf"], "--min-viable 'inf' is not a budget a day"),
         (["--total", "much"], "--total 'much' is not an amount; write it as 1250 or 1250.50"),
         (["--as-of", "2026-13-01"], "--as-of '2026-13-01' is not a day"),
         (["--out", "no/such/folder/plan.csv"], "no/such/folder/plan.csv: cannot be written"),
