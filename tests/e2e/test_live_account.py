@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -29,7 +30,8 @@ def test_a_live_account_is_only_observed_and_its_token_stands_nowhere(make_sandb
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     sandbox = make_sandbox(dataclasses.replace(small_world, start=now, today_limit=now), token=TOKEN)
     home = make_home(None, META_ACCESS_TOKEN=TOKEN, META_BASE_URL=sandbox.url)
-    newest = (now - timedelta(hours=12)).date() - timedelta(days=1)
+    # Complete in both accounts' zones, and not before the day on which the western one's entities are read now.
+    newest = now.astimezone(ZoneInfo("America/New_York")).date() - timedelta(days=1)
 
     home.drive(f"backfill:{newest - timedelta(days=13)}:{newest}", f"decide:{newest}")
     with home.operations().read() as session:
