@@ -2,7 +2,7 @@
 
 Three things differ: levels never jump, elasticities are not truncated, and means of values are gamma, not log-normal.
 
-PyMC is imported at call time only: loading definitions must not pay for them.
+PyMC is imported at call time only: loading definitions must not pay for it.
 """
 
 from typing import Any
@@ -14,10 +14,7 @@ from stakazo_pipelines.measurement.hyperparameters import Population, Slopes
 from stakazo_pipelines.measurement.movements import DYNAMICS_SPREAD
 from stakazo_pipelines.measurement.panel import Panel
 from stakazo_pipelines.measurement.pooling import TREE_LEVELS, Tree
-from stakazo_pipelines.measurement.population import (
-    ELASTICITY_SDS_SPREAD,
-    SDS_SPREAD,
-)
+from stakazo_pipelines.measurement.population import ELASTICITY_SDS_SPREAD, SDS_SPREAD
 from stakazo_pipelines.measurement.posterior import LEVEL_ROOT, covariates_of
 from stakazo_pipelines.measurement.values import VALUE_ROOT, value_evidence, value_posterior
 
@@ -64,12 +61,8 @@ def full_model(panel: Panel, valued: Population, defaults: Population, *, step_d
         weekday_sd = pm.LogNormal("weekday_sd", np.log(defaults.weekday_sd), spread[5])
         account_drift = pm.LogNormal("account_drift_sd", np.log(defaults.account_drift_sd), spread[6])
         mean = pm.Normal("elasticity_mean", defaults.elasticity_mean, defaults.elasticity_mean_sd)
-        level_slopes = pm.Normal(
-            "level_slopes", np.asarray(defaults.level_slopes), np.asarray(defaults.level_slopes_sd)
-        )
-        slopes = pm.Normal(
-            "elasticity_slopes", np.asarray(defaults.elasticity_slopes), np.asarray(defaults.elasticity_slopes_sd)
-        )
+        level_slopes = _slopes("level_slopes", defaults.level_slopes, defaults.level_slopes_sd)
+        slopes = _slopes("elasticity_slopes", defaults.elasticity_slopes, defaults.elasticity_slopes_sd)
         level_sds = _spreads("level_sds", defaults.level_sds, SDS_SPREAD)
         expected = (
             _above(panel.tree, "level", level_sds, _root("level", LEVEL_ROOT), many=_MANY) + covariates @ level_slopes

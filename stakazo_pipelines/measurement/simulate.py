@@ -19,10 +19,7 @@ from stakazo_pipelines.measurement.maturity import MATURE_AGE
 from stakazo_pipelines.measurement.movements import DYNAMICS_SPREAD
 from stakazo_pipelines.measurement.panel import Panel, build_panel
 from stakazo_pipelines.measurement.pooling import Tree
-from stakazo_pipelines.measurement.population import (
-    ELASTICITY_SDS_SPREAD,
-    SDS_SPREAD,
-)
+from stakazo_pipelines.measurement.population import ELASTICITY_SDS_SPREAD, SDS_SPREAD
 from stakazo_pipelines.measurement.posterior import HORIZON_DAYS, LEVEL_ROOT, covariates_of
 from stakazo_pipelines.measurement.values import VALUE_ROOT
 

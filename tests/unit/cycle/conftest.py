@@ -1,17 +1,22 @@
 """Arms of two accounts with a month of days, estimated under the default population."""
 
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
+from stakazo_pipelines.lake import Lake
 from stakazo_pipelines.measurement.estimate import Estimates, estimate
 from stakazo_pipelines.measurement.hyperparameters import Population
 from stakazo_pipelines.measurement.maturity import learn_maturity
 from stakazo_pipelines.policy import MeasurementPolicy
 
 DAY = date(2026, 6, 29)
+NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)  # of the day after
 # account -> (currency, daily budget of each arm, conversions a day of each arm)
 ACCOUNTS = {"1": ("EUR", 100.0, (2, 4, 12)), "2": ("JPY", 10_000.0, (2, 4, 12))}
 NO_VINTAGES = {
@@ -22,6 +27,28 @@ NO_VINTAGES = {
     "conversions": pl.Float64,
     "conversions_value": pl.Float64,
 }
+
+
+class FixedClock(ClockResource):
+    def now(self) -> datetime:
+        return NOON
+
+
+@pytest.fixture
+def resources_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Lake, str], dict[str, object]]:
+    """What the assets ask for, around a lake and the text of a policy, at NOON."""
+
+    def made(lake: Lake, policy: str) -> dict[str, object]:
+        (tmp_path / "policy.yaml").write_text(policy)
+        monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'operations.db'}")
+        return {
+            "clock": FixedClock(),
+            "lake": LakeResource(root=str(lake.root)),
+            "policy": PolicyResource(path=str(tmp_path / "policy.yaml")),
+            "operations": OperationsResource(),
+        }
+
+    return made
 
 
 @pytest.fixture(scope="session")

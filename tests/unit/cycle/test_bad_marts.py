@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from assets.allocation import budget_allocations
 from assets.measurement import account_readiness, response_curves, roas_estimates
-from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
 from stakazo_pipelines.currency import parse_rates
 from stakazo_pipelines.cycle.accounts import known_accounts
 from stakazo_pipelines.cycle.budgets import READINESS
@@ -369,15 +368,10 @@ def test_no_damage_to_a_mart_ends_in_anything_but_words_or_sound_budgets(tmp_pat
         check(estimates, result)
 
 
-class FixedClock(ClockResource):
-    def now(self) -> datetime:
-        return NOW
-
-
 @pytest.mark.parametrize(
     "damage", [None, with_cell("spend", -5), lambda frame: frame.drop("spend")], ids=["good", "negative", "missing"]
 )
-def test_the_assets_say_the_same(tmp_path, monkeypatch, damage):
+def test_the_assets_say_the_same(tmp_path, resources_of, damage):
     lake = fill(Lake(tmp_path / "lake"), GOOD if damage is None else {**GOOD, GROUP: damage(GOOD[GROUP])})
     campaigns = GOOD[SHOP].select(
         "date_day", "platform", "account_id", "spend", campaign_id=pl.format("c{}", "account_id")
@@ -386,14 +380,7 @@ def test_the_assets_say_the_same(tmp_path, monkeypatch, damage):
         frame = keys.join(GOOD[SHOP].drop("spend"), on=["date_day", "platform", "account_id"])
         columns = [pl.col(name) if name in frame.columns else pl.lit("a").alias(name) for name in MART_SCHEMAS[model]]
         fill(lake, {model: frame.select(columns).cast(pl.Schema(MART_SCHEMAS[model]), strict=False)})
-    (tmp_path / "policy.yaml").write_text("platforms: [meta]\n")
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'operations.db'}")
-    resources = {
-        "clock": FixedClock(),
-        "lake": LakeResource(root=str(lake.root)),
-        "policy": PolicyResource(path=str(tmp_path / "policy.yaml")),
-        "operations": OperationsResource(),
-    }
+    resources = resources_of(lake, "platforms: [meta]\n")
     with DagsterInstance.ephemeral() as instance:
         chain = [account_readiness, roas_estimates, response_curves, budget_allocations]
         result = materialize(

@@ -17,7 +17,6 @@ from dagster import DagsterInstance, materialize
 
 from assets.allocation import budget_allocations
 from assets.measurement import account_readiness, roas_estimates
-from resources import ClockResource, LakeResource, OperationsResource, PolicyResource
 from stakazo_pipelines.currency import parse_rates
 from stakazo_pipelines.cycle.accounts import known_accounts
 from stakazo_pipelines.cycle.budgets import ALLOCATIONS, READINESS
@@ -266,21 +265,9 @@ def test_an_edit_in_a_time_zone_that_is_none_counts_by_the_day_in_utc(lake):
     assert dict(arms.select("arm_id", "changed_on").iter_rows())["g10"] == NOW.date()
 
 
-class FixedClock(ClockResource):
-    def now(self) -> datetime:
-        return NOW
-
-
-def test_the_assets_set_aside_one_account_and_estimate_and_allocate_the_other(lake, tmp_path, monkeypatch):
+def test_the_assets_set_aside_one_account_and_estimate_and_allocate_the_other(lake, resources_of):
     path = damage(lake, cell("timezone", "Mars/Olympus"))
-    (tmp_path / "policy.yaml").write_text("platforms: [meta]\naccounts: {meta/1: {}}\n")
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'operations.db'}")
-    resources = {
-        "clock": FixedClock(),
-        "lake": LakeResource(root=str(lake.root)),
-        "policy": PolicyResource(path=str(tmp_path / "policy.yaml")),
-        "operations": OperationsResource(),
-    }
+    resources = resources_of(lake, "platforms: [meta]\naccounts: {meta/1: {}}\n")
     with DagsterInstance.ephemeral() as instance:
         chain = [account_readiness, roas_estimates, budget_allocations]
         done = materialize(chain, instance=instance, partition_key=str(DAY), resources=resources)
